@@ -1,0 +1,111 @@
+"""Tests, lint, types: the checks of `make`, each a command of `.venv`."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from dev import environment, setup
+from dev.cluster import main_cluster, scratch_cluster
+from dev.console import Refusal, say
+from dev.environment import Plan
+from dev.places import PROGRAMS, ROOT, VAR
+
+WORKERS = "2"
+FAST = "not browser and not kill"
+CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache", "htmlcov", ".coverage")
+BENCH_DATABASE = "ssp_bench"
+
+
+def test(words: Sequence[str], *, fast: bool) -> int:
+    """Run the tests and return pytest's exit code; `words` go to pytest.
+
+    Its conftest starts the scratch cluster; when nobody else uses that, it is stopped after.
+    """
+    setup.ensure(development=True, browser=not fast)
+    chosen = ["-m", FAST] if fast else []
+    try:
+        return call("pytest", "-n", WORKERS, "--dist", "loadgroup", *chosen, *words)
+    finally:
+        cluster = scratch_cluster()
+        if cluster.running and not cluster.busy:
+            cluster.stop()
+
+
+def lint() -> None:
+    """Check form, lint and the import contracts."""
+    setup.ensure(development=True, server=False)
+    must("ruff", "format", "--check", ".")
+    must("ruff", "check", ".")
+    must("lint-imports")
+
+
+def form() -> None:
+    """Format the code and mend what the linter can mend."""
+    setup.ensure(development=True, server=False)
+    must("ruff", "format", ".")
+    must("ruff", "check", "--fix", ".")
+
+
+def types() -> None:
+    """Check the types; what is checked stands in pyproject.toml."""
+    setup.ensure(development=True, server=False)
+    must("mypy")
+
+
+def bench(words: Sequence[str], given: Mapping[str, str] = os.environ) -> int:
+    """Run the benchmarks on a database of their own in the private cluster; return their exit code."""
+    setup.ensure(development=True)
+    cluster = main_cluster()
+    ran = cluster.running
+    cluster.start()
+    try:
+        cluster.ensure_database(BENCH_DATABASE)
+        plan = Plan.of({**given, "DATABASE_URL": ""})
+        settings = environment.settings(plan, given, cluster)
+        settings |= environment.databases(cluster, BENCH_DATABASE)
+        return call("python", "-m", "benchmarks", *words, settings=settings)
+    finally:
+        if not ran:
+            cluster.stop()
+
+
+def docs(given: Mapping[str, str] = os.environ) -> int:
+    """Write the generated parts of the documentation."""
+    setup.ensure()
+    settings = environment.settings(Plan.of(given), given, main_cluster())
+    return call("flask", "docs", settings=settings)
+
+
+def lock(words: Sequence[str]) -> None:
+    """Compile the requirement files, with the hashes of all platforms; `words` go to uv, such as --upgrade."""
+    setup.ensure(development=True, server=False)
+    form = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    header = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
+    for name in ("requirements", "requirements-dev"):
+        say(f"Compiling {name}.txt")
+        must("uv", "pip", "compile", *form, *header, *words, "-o", f"{name}.txt", f"{name}.in")
+
+
+def clean() -> None:
+    """Delete caches and build results; `.venv/` and the data stay."""
+    for name in CACHES:
+        path = ROOT / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    for folder in ROOT.iterdir():
+        if folder.is_dir() and not folder.name.startswith(".") and folder != VAR:
+            for cache in folder.rglob("__pycache__"):
+                shutil.rmtree(cache, ignore_errors=True)
+
+
+def call(program: str, *words: str, settings: Mapping[str, str] | None = None) -> int:
+    """Run a program of `.venv` in the checkout's root; return its exit code."""
+    env = environment.whole(settings or {})
+    return subprocess.run([PROGRAMS / program, *words], cwd=ROOT, env=env, check=False).returncode
+
+
+def must(program: str, *words: str) -> None:
+    """Run a program of `.venv`; a failure is a Refusal."""
+    say(f"{program} {' '.join(words)}")
+    if call(program, *words):
+        raise Refusal(f"{program} is not content; what it said is above.")

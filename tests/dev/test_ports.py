@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from dev.console import Refusal
+from dev.ports import read_port, require_free
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_port_that_somebody_listens_on_is_refused_with_another(taken: int) -> None:
+    with pytest.raises(Refusal, match=rf"Port {taken} is in use\. Choose another: make run PORT=\d+"):
+        require_free("127.0.0.1", taken)
+
+
+def test_a_port_is_taken_for_every_address_when_one_is(taken: int) -> None:
+    with pytest.raises(Refusal, match="in use"):
+        require_free("0.0.0.0", taken)  # noqa: S104  # the address that contains all others
+
+
+def test_a_free_port_is_still_free_after_the_check(taken: int) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+
+    require_free("127.0.0.1", free)
+
+    with socket.create_server(("127.0.0.1", free)):
+        assert free != taken
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(Refusal, match="no address of this machine"):
+        require_free("192.0.2.1", 8000)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "0", "-1", "65536", "80.5", "８０００"])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="a number from 1 to 65535"):
+        read_port(text)
+
+
+def test_a_port_is_read() -> None:
+    assert read_port("8001") == 8001

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from dev.welcome import read_tokens, report_command
+
+
+def test_the_command_files_a_report_with_a_key_of_its_own() -> None:
+    first, second = (report_command("http://127.0.0.1:8000", ["113.94", "22.53", "B0121"]) for _ in range(2))
+
+    words = shlex.split(first)
+
+    assert words[:5] == ["curl", "-i", "-X", "POST", "http://127.0.0.1:8000/api/v1/reports"]
+    assert {"lon=113.94", "lat=22.53", "item=B0121"} <= set(words)
+    assert first != second
+
+
+def test_tokens_that_are_not_there_or_broken_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+
+    missing = read_tokens(file)
+    file.write_text("[")
+
+    assert missing == read_tokens(file) == {}
+
+
+def test_tokens_are_told_by_role(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text('{"crew": "t1"}')
+
+    assert read_tokens(file) == {"crew": "t1"}
