@@ -1,0 +1,80 @@
+"""The composition root: settings, extensions, features."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from sqlalchemy.engine import Engine
+
+    from app.config import Settings
+
+ROUTES = ("app.reports.routes", "app.fieldwork.routes", "app.media.routes")
+PAGES = ("app.api.health", "app.web.routes")
+UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around them
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application; without ``settings`` they are read from the environment. Raises SettingsFault."""
+    # Imported here: the children that decode photos import this package and must stay small.
+    from flask import Flask  # noqa: PLC0415
+
+    from app.api import blueprint, edge, problems  # noqa: PLC0415
+    from app.config import Settings  # noqa: PLC0415
+    from app.logs import start_logs  # noqa: PLC0415
+
+    settings = settings or Settings.from_environment()
+    start_logs(settings.log_level)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=UPLOAD_BYTES,
+        SETTINGS=settings,
+        PUBLIC_URL=settings.public_url,
+        SECRET_KEY=settings.secret_key,
+        REPORTS_PER_MINUTE=settings.reports_per_minute,
+    )
+    app.extensions["engine"] = open_process(settings)
+    app.extensions["authenticator"] = _authenticate
+    problems.install(app)
+    edge.install(app, trusted_proxies=settings.trusted_proxies)
+    api = blueprint.make_api(app)
+    for name in ROUTES:
+        api.register_blueprint(importlib.import_module(name).blp)
+    for name in PAGES:
+        app.register_blueprint(importlib.import_module(name).blp)
+    blueprint.serve_document(app, api)
+    _add_commands(app)
+    return app
+
+
+def open_process(settings: Settings) -> Engine:
+    """Open what every process needs, web, worker or command: database, photo store, keys and channels."""
+    from app import db  # noqa: PLC0415
+    from app.media import service as media  # noqa: PLC0415
+    from app.notify import keys  # noqa: PLC0415
+
+    engine = db.connect(settings)
+    media.configure(media.open_media(settings))
+    keys.configure(settings)
+    return engine
+
+
+def _authenticate(token: str) -> Any:
+    from app.accounts.service import find_person  # noqa: PLC0415
+    from app.db import Reading, utcnow  # noqa: PLC0415
+
+    with Reading() as session:
+        return find_person(session, token, now=utcnow())
+
+
+def _add_commands(app: Flask) -> None:
+    from app.accounts.cli import staff  # noqa: PLC0415
+    from app.assets.packs import AssetPart  # noqa: PLC0415
+    from app.catalogue.cli import city_commands  # noqa: PLC0415
+    from app.commands import database, docs, worker  # noqa: PLC0415
+    from app.dispatch.cli import dispatch  # noqa: PLC0415
+
+    for command in (staff, city_commands([AssetPart()]), dispatch, database, docs, worker):
+        app.cli.add_command(command)

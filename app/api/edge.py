@@ -1,0 +1,57 @@
+"""What every request passes: its id, proxies, security headers, one log line."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from flask import Flask, Response, g, request
+from uuid_utils.compat import uuid7
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.logs import request_id
+
+log = logging.getLogger(__name__)
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    # A tracking link is a secret: it must not travel in a referrer.
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": _POLICY,
+    "Permissions-Policy": "geolocation=(self), camera=(self)",
+}
+
+
+def install(app: Flask, *, trusted_proxies: int) -> None:
+    """Wrap every request of ``app``; ``trusted_proxies`` is how many of our own stand before it."""
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # the way that Werkzeug documents
+            app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=trusted_proxies
+        )
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    request_id.set(given if _GIVEN_ID.fullmatch(given) else str(uuid7()))
+    g.began = time.perf_counter()
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request_id.get()
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    # The rule and not the path: a path may hold a secret link.
+    rule = request.url_rule.rule if request.url_rule else "(none)"
+    took = round(1000 * (time.perf_counter() - g.began), 1) if "began" in g else None
+    log.info(
+        "request", extra={"method": request.method, "route": rule, "status": response.status_code, "milliseconds": took}
+    )
+    return response

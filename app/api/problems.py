@@ -1,0 +1,125 @@
+"""The one place that writes ``application/problem+json`` (RFC 9457), whatever was raised."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg.errors
+from flask import Flask, Response, current_app, request
+from marshmallow import Schema, fields
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from app.errors import Conflict, Problem, Unavailable
+from app.logs import request_id
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = "5"
+
+# What a broken constraint means to the person who asked. Whatever is not named here is a fault of ours: 500.
+CONSTRAINTS: dict[str, tuple[type[Problem], str]] = {
+    "uq_reports_idempotency_key": (Conflict, "This Idempotency-Key was used a moment ago; send the request again."),
+}
+_SLUGS = {413: "too-large", 422: "unprocessable", 429: "too-many", 400: "bad-request", 404: "not-found"}
+
+
+class ProblemSchema(Schema):
+    """A problem as RFC 9457 has it; extension members may follow."""
+
+    type = fields.Url(
+        required=True, metadata={"description": "Names the kind of problem; docs/problems.md explains it"}
+    )
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(metadata={"description": "What happened and what to do"})
+    instance = fields.String(metadata={"description": "The request's id, as in our logs"})
+    errors = fields.List(fields.Dict(), metadata={"description": "Each fault of a payload: pointer (RFC 6901), detail"})
+
+
+def render(slug: str, title: str, status: int, detail: str, members: dict[str, Any] | None = None) -> Response:
+    """Write a problem; reserved members win over extension members."""
+    body = {
+        **(members or {}),
+        "type": f"{current_app.config['PUBLIC_URL']}/problems#{slug}",
+        "title": title,
+        "status": status,
+        "instance": f"urn:request:{request_id.get()}",
+    }
+    if detail:
+        body["detail"] = detail
+    return Response(json.dumps(body, ensure_ascii=False, default=str), status=status, content_type=MEDIA_TYPE)
+
+
+def from_problem(problem: Problem) -> Response:
+    """Write one of our own refusals."""
+    response = render(problem.slug(), problem.title, problem.status, problem.detail, problem.members)
+    response.headers.extend(problem.headers)
+    return response
+
+
+def _pointers(messages: Any, prefix: str = "") -> Iterator[dict[str, str]]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            yield from _pointers(inner, f"{prefix}/{key}")
+    else:
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield {"pointer": prefix or "/", "detail": str(message)}
+
+
+def from_http(error: HTTPException) -> Response:
+    """Write what Werkzeug, webargs or smorest raised, with the headers it brought (Allow, Retry-After)."""
+    status = error.code or 500
+    data: dict[str, Any] = getattr(error, "data", None) or {}
+    members: dict[str, Any] = {}
+    detail = error.description or ""
+    if isinstance(data.get("messages"), dict):
+        # webargs nests by location; the location is not part of the document that the pointer points into.
+        members["errors"] = [line for part in data["messages"].values() for line in _pointers(part)]
+        detail = "; ".join(f"{line['pointer']}: {line['detail']}" for line in members["errors"])
+    slug = _SLUGS.get(status, error.name.lower().replace(" ", "-"))
+    response = render(slug, error.name, status, detail, members)
+    for name, value in error.get_headers(request.environ):
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def from_database(error: OperationalError | InterfaceError | PoolTimeout) -> Response:
+    """Say that the database does not answer: nothing was kept, the same request may be sent again."""
+    log.error("database does not answer", exc_info=error)
+    detail = "The database does not answer. Nothing was kept of this request; send the same request again in a while."
+    problem = Unavailable(detail)
+    problem.headers["Retry-After"] = RETRY_SECONDS
+    return from_problem(problem)
+
+
+def from_constraint(error: IntegrityError) -> Response:
+    """Translate a broken constraint by its name; an unknown one is a fault of ours."""
+    cause = error.orig
+    name = cause.diag.constraint_name if isinstance(cause, psycopg.errors.IntegrityError) else None
+    if name not in CONSTRAINTS:
+        return from_anything(error)
+    kind, detail = CONSTRAINTS[name]
+    return from_problem(kind(detail))
+
+
+def from_anything(error: Exception) -> Response:
+    """Log what nobody foresaw and say no more than the request's id."""
+    log.error("unforeseen error", exc_info=error)
+    return render("problem", Problem.title, 500, "Tell us the value of `instance`; our logs have it.")
+
+
+def install(app: Flask) -> None:
+    """Register the handlers, most special first."""
+    app.register_error_handler(Problem, from_problem)
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(IntegrityError, from_constraint)
+    for kind in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(kind, from_database)
+    app.register_error_handler(Exception, from_anything)

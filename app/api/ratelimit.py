@@ -1,0 +1,74 @@
+"""A rate limit on anonymous writes: so many a minute from one address, counted in the database.
+
+A fixed window a minute in an unlogged table: all web processes share it, a crash forgets it. The address is kept as
+a keyed digest only, and for two minutes at most.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import current_app, request
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Reading, utcnow
+from app.errors import TooMany
+
+WINDOW_SECONDS = 60
+
+
+class RateCount(Base):
+    """How many requests one address made in one window. Unlogged: it is not worth a write-ahead log."""
+
+    __tablename__ = "rate_counts"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    address: Mapped[bytes] = mapped_column(primary_key=True)
+    window_start: Mapped[dt.datetime] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+
+
+_COUNT = text(
+    "INSERT INTO rate_counts (address, window_start, requests) VALUES (:address, :start, 1) "
+    "ON CONFLICT (address, window_start) DO UPDATE SET requests = rate_counts.requests + 1 RETURNING requests"
+)
+_FORGET = text("DELETE FROM rate_counts WHERE window_start < :before")
+
+
+def limited(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a request over the limit of REPORTS_PER_MINUTE with 429 and Retry-After."""
+
+    @wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        count_request(current_app.config["REPORTS_PER_MINUTE"])
+        return view(*args, **kwargs)
+
+    return counted
+
+
+def count_request(most: int) -> None:
+    """Count this request against its address. Raises TooMany over ``most`` in the window."""
+    if not most:
+        return
+    now = utcnow()
+    start = now.replace(second=0, microsecond=0)
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    address = hashlib.blake2b((request.remote_addr or "").encode(), key=key[:64], digest_size=16).digest()
+    with Reading() as session:
+        count = session.execute(_COUNT, {"address": address, "start": start}).scalar_one()
+    if count > most:
+        wait = WINDOW_SECONDS - now.second
+        problem = TooMany(f"{most} writes a minute are taken from one address. Try again in {wait} seconds.")
+        problem.headers["Retry-After"] = str(wait)
+        raise problem
+
+
+def forget_counts(now: dt.datetime) -> None:
+    """Remove the counts of past windows."""
+    with Reading() as session:
+        session.execute(_FORGET, {"before": now - dt.timedelta(seconds=2 * WINDOW_SECONDS)})

@@ -1,0 +1,67 @@
+"""Commands of the floor: the database, the worker, the generated documents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from alembic import command
+from alembic.config import Config
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+
+from app.config import Settings
+from app.jobs import run_worker
+
+ROOT = Path(__file__).parents[1]
+
+database = AppGroup("db", help="The database's migrations.")
+
+
+def alembic_config(settings: Settings) -> Config:
+    """Give Alembic's configuration: our migrations, the owner's connection, the application's role."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["settings"] = settings
+    return config
+
+
+@database.command("upgrade")
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Bring the database to a revision, the newest unless one is named, and grant the application its rights."""
+    command.upgrade(alembic_config(current_app.config["SETTINGS"]), revision)
+
+
+@database.command("downgrade")
+@click.argument("revision")
+def downgrade(revision: str) -> None:
+    """Bring the database back to a revision."""
+    command.downgrade(alembic_config(current_app.config["SETTINGS"]), revision)
+
+
+@database.command("revision")
+@click.argument("message")
+def revision(message: str) -> None:
+    """Write a new migration from what the models have and the database has not."""
+    command.revision(alembic_config(current_app.config["SETTINGS"]), message, autogenerate=True)
+
+
+@click.command("worker")
+@with_appcontext
+def worker() -> None:
+    """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are finished first."""
+    run_worker(current_app.config["SETTINGS"])
+
+
+@click.command("docs")
+@with_appcontext
+def docs() -> None:
+    """Write the generated documents: docs/openapi.json and docs/lifecycle.md."""
+    from app.workorders.diagram import lifecycle_page  # noqa: PLC0415  # only this command needs it
+
+    document = json.dumps(current_app.extensions["openapi"], ensure_ascii=False, indent=1, sort_keys=True)
+    (ROOT / "docs" / "openapi.json").write_text(document + "\n")
+    (ROOT / "docs" / "lifecycle.md").write_text(lifecycle_page())
+    click.echo("docs/openapi.json and docs/lifecycle.md are written.")

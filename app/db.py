@@ -1,0 +1,114 @@
+"""The database: one engine, one session factory, the base of all tables.
+
+The edge opens transactions (``with Session.begin() as session``); services take the session. Reads that need no
+transaction use ``Reading``: one round trip less at either end (measured in docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Enum, Index, MetaData, Text, create_engine
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, sessionmaker
+from sqlalchemy.orm import Session as SessionType
+from uuid_utils.compat import uuid7
+
+from app.config import Settings
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def _values(members: type[enum.Enum]) -> list[str]:
+    return [member.value for member in members]
+
+
+class Base(DeclarativeBase):
+    """The base of all tables: naming convention and type map; enums are text with a CHECK."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        int: BigInteger,
+        dt.datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[str]: JSONB,
+        enum.StrEnum: Enum(enum.StrEnum, native_enum=False, create_constraint=True, length=32, values_callable=_values),
+    }
+
+
+class Identified:
+    """A table whose key is a UUIDv7 (RFC 9562): time-ordered, made by the application."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
+
+
+class Versioned(Identified):
+    """A row of a city pack. ``since`` and ``until`` are pack versions; ``until`` is empty while the row is current.
+
+    A row is never changed: a load closes it and adds its successor, so that a decision of the past can still be
+    explained. ``digest`` tells whether a loaded row differs from the current one. Every such table has a ``code``
+    or another natural key and a unique index over it where ``until`` is empty.
+    """
+
+    since: Mapped[int]
+    until: Mapped[int | None]
+    digest: Mapped[str]
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        """Give the unique index of the current rows; a table that needs more adds to this tuple."""
+        return (current_key(cls.__tablename__, "code"),)  # type: ignore[attr-defined]  # set by every subclass
+
+
+def current_key(table: str, *columns: str) -> Index:
+    """Give the unique index over the natural key of the rows that are current."""
+    return Index(f"uq_{table}_current", *columns, unique=True, postgresql_where="until IS NULL")
+
+
+Session = sessionmaker(expire_on_commit=False)
+Reading = sessionmaker(expire_on_commit=False, autoflush=False)
+
+
+def connect(settings: Settings) -> Engine:
+    """Make the engine of this process and bind both session factories to it."""
+    engine = create_engine(
+        settings.database_url,
+        pool_size=settings.database_pool,
+        max_overflow=settings.database_pool,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        connect_args={"connect_timeout": 5, "application_name": "suishoupai"},
+    )
+    Session.configure(bind=engine)
+    Reading.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
+    return engine
+
+
+Row = TypeVar("Row", bound="Base")
+
+
+def insert_named(session: SessionType, model: type[Row], column: str, draw: Callable[[], str], **values: Any) -> Row:
+    """Insert a row under a random name; a name that is taken is drawn again."""
+    while True:
+        statement = insert(model).values({column: draw(), "id": uuid7(), **values})
+        row = session.scalars(statement.on_conflict_do_nothing(index_elements=[column]).returning(model)).one_or_none()
+        if row is not None:
+            return row
+
+
+def utcnow() -> dt.datetime:
+    """Give the present moment in UTC. Only edges call this; services take ``now``."""
+    return dt.datetime.now(dt.UTC)
