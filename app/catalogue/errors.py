@@ -1,0 +1,28 @@
+"""What the catalogue refuses."""
+
+from __future__ import annotations
+
+from app.errors import Unavailable, Unprocessable
+
+
+class NoCity(Unavailable):
+    """No city pack is loaded."""
+
+    title = "No city is loaded"
+
+    def __init__(self) -> None:
+        super().__init__("No city pack is loaded. Run `flask city load PATH`.")
+
+
+class UnknownItem(Unprocessable):
+    """The code names no item of the current catalogue."""
+
+    title = "The catalogue has no such item"
+
+    def __init__(self, code: str) -> None:
+        detail = f"The catalogue has no item {code!r}. Leave it out, or take a code of the catalogue."
+        super().__init__(detail, errors=[{"pointer": "/item", "detail": detail}])
+
+
+class PackRefused(Exception):
+    """A pack that may not be loaded: faults, another city's. The command prints it."""

@@ -1,0 +1,59 @@
+"""Read city.toml: a table of plain values, and every fault with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.catalogue.city import KEYS, LIMITS, Key
+from app.catalogue.packs.faults import Fault, warning
+
+NAME = "city.toml"
+
+
+def read_settings(folder: Path) -> tuple[dict[str, Any], list[Fault]]:
+    """Read city.toml of a folder; a file that cannot be read gives an empty table and the fault."""
+    try:
+        text = (folder / NAME).read_bytes().decode("utf-8-sig")
+        content = tomllib.loads(text)
+    except FileNotFoundError:
+        return {}, [Fault(NAME, "", "the file is missing")]
+    except UnicodeDecodeError as fault:
+        return {}, [Fault(NAME, "", f"it is not UTF-8: {fault.reason} at byte {fault.start}")]
+    except tomllib.TOMLDecodeError as fault:
+        line = re.search(r"at line (\d+)", str(fault))
+        return {}, [Fault(NAME, line[1] if line else "", f"it is not TOML: {fault}")]
+    except OSError as fault:
+        return {}, [Fault(NAME, "", f"it cannot be read: {fault.strerror}")]
+    limits = content.get("limits", {})
+    faults = _faults(text, {name: value for name, value in content.items() if name != "limits"}, KEYS)
+    if not isinstance(limits, dict):
+        return content, [*faults, Fault(NAME, "", "limits must be a table: [limits]")]
+    faults += _faults(text, limits, LIMITS)
+    if not str(content.get("name_zh") or "") + str(content.get("name_en") or ""):
+        faults.append(Fault(NAME, "", "name_zh and name_en are both empty"))
+    return content, faults
+
+
+def _faults(text: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> list[Fault]:
+    faults = [
+        warning(NAME, _line(text, name), f"the key {name} is not known and is ignored")
+        for name in table.keys() - keys.keys()
+    ]
+    for name, key in keys.items():
+        if name not in table and key.default is None:
+            faults.append(Fault(NAME, "", f"the key {name} is missing"))
+        elif name in table:
+            try:
+                key.read(table[name])
+            except ValueError as fault:
+                faults.append(Fault(NAME, _line(text, name), f"{name}: {fault}"))
+    return faults
+
+
+def _line(text: str, name: str) -> str:
+    lines = (str(number) for number, line in enumerate(text.splitlines(), 1) if re.match(rf"\s*{name}\s*=", line))
+    return next(lines, "")
