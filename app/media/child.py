@@ -1,0 +1,67 @@
+"""The program of a decoder process: takes jobs on standard input, answers on standard output, ends with its parent.
+
+It holds no secret, opens no file and no connection: a hostile picture that takes it over finds nothing. Started by
+app.media.probe, which kills it when a job takes too long.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import time
+import warnings
+from typing import Any, BinaryIO
+
+from app.media import picture, render, wire
+
+# 50 megapixels are 200 MB in Pillow; the worst case (WebP, 810 MB measured) holds four of these at a time.
+MEMORY_BYTES = 1 << 30
+# A child whose parent died in the middle of a job is nobody's to kill: it ends by itself.
+CPU_SECONDS = 60
+FILES = 32
+
+
+def serve() -> None:
+    """Answer jobs until standard input ends."""
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    # What a library prints must not stand in the middle of an answer.
+    sys.stdout = sys.stderr
+    # Ctrl-C reaches the whole group of processes; the parent ends its children in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Pillow warns of every oddity in a file; they would fill the logs.
+    warnings.simplefilter("ignore")
+    limit()
+    answer_all(source, target)
+
+
+def limit() -> None:
+    """Take away from this process what a decoder does not need."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+
+
+def answer_all(source: BinaryIO, target: BinaryIO) -> None:
+    """Read jobs from ``source`` and write an answer for each to ``target``."""
+    while (message := wire.read(source)) is not None:
+        job, data = message
+        most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + CPU_SECONDS, most))
+        wire.write(target, *answer(job, data))
+
+
+def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Do one job: a header with the facts, or with ``refusal`` and its ``cause``; the bytes are the renditions."""
+    try:
+        if job["sizes"]:
+            made = render.render(data, job["sizes"])
+            return {"lengths": [len(one) for one in made]}, b"".join(made)
+        return picture.probe(data), b""
+    except picture.Refusal as refusal:
+        return {"refusal": str(refusal), "cause": "; ".join(getattr(refusal, "__notes__", []))}, b""
+    except MemoryError:
+        return {"refusal": picture.TOO_MUCH_MEMORY, "cause": "MemoryError"}, b""
+    except Exception as error:  # noqa: BLE001  # whatever a picture sets off in here, the next one finds a decoder
+        return {"refusal": "cannot be worked with. Send another copy.", "cause": repr(error)[:200]}, b""

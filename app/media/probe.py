@@ -1,0 +1,196 @@
+"""Decoders: child processes, kept ready, that look at photos so that no hostile file meets this process.
+
+A child is a fresh interpreter, not a fork of a process with threads and secrets. It imports the picture code alone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import datetime as dt
+import logging
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from app.media import wire
+from app.media.errors import DecoderUnavailable
+
+log = logging.getLogger(__name__)
+
+PROBE_SECONDS = 10.0
+RENDER_SECONDS = 30.0
+# How long a request waits for a free decoder.
+QUEUE_SECONDS = 20.0
+
+_ROOT = Path(__file__).parents[2]
+# Isolated (-I): neither the working folder nor the environment says what is imported.
+_START = "import sys; sys.path.append(sys.argv[1]); from app.media.child import serve; serve()"
+# Nothing of our environment: it holds secrets. Fewer arenas: each reserves 64 MB of the limited address space.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
+
+
+class Undecodable(Exception):
+    """The file is no picture that is taken; the text is the rest of a sentence that begins with the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a decoder found. Pixels are as shown; ``position`` is (lon, lat) of WGS 84; ``direction`` in degrees.
+
+    ``taken_at`` stands as though it were UTC where ``taken_zone_known`` is false.
+    """
+
+    media_type: str
+    width: int
+    height: int
+    orientation: int
+    taken_at: dt.datetime | None
+    taken_zone_known: bool
+    position: tuple[float, float] | None
+    direction: float | None
+
+
+class Child:
+    """One decoder process."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(  # noqa: S603  # our own interpreter, our own program
+            [sys.executable, "-I", "-c", _START, str(_ROOT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            cwd="/",
+        )
+
+    def alive(self) -> bool:
+        """Say whether it can take a job."""
+        return self.process.poll() is None
+
+    def ask(self, job: dict[str, Any], data: bytes, *, seconds: float) -> tuple[dict[str, Any], bytes]:
+        """Give it a job and wait for the answer; after ``seconds`` it is killed. Raises Undecodable or Unavailable.
+
+        After an exception the child is of no more use.
+        """
+        late = threading.Event()
+        timer = threading.Timer(seconds, self._stop_late, [late])
+        timer.start()
+        try:
+            wire.write(cast("BinaryIO", self.process.stdin), job, data)
+            message = wire.read(cast("BinaryIO", self.process.stdout))
+        except OSError:
+            message = None
+        except wire.BrokenWire as error:
+            raise Undecodable("makes the decoder fail. Send another copy.") from error
+        finally:
+            timer.cancel()
+            timer.join()
+        if late.is_set():
+            raise Undecodable(f"took longer than {seconds:.0f} seconds to decode. Send a smaller copy.")
+        if message is None:
+            raise self._obituary()
+        return message
+
+    def _stop_late(self, late: threading.Event) -> None:
+        late.set()
+        self.process.kill()
+
+    def _obituary(self) -> Exception:
+        """Say whose fault it is: a crash is the file's; a kill from outside or a failed start is not."""
+        code = self.close()
+        log.warning("decoder stopped", extra={"returncode": code})
+        if code >= 0 or code == -signal.SIGKILL:
+            return DecoderUnavailable("The decoder was stopped. Nothing was stored; send the same request again.")
+        return Undecodable("makes the decoder stop. Send another copy.")
+
+    def close(self) -> int:
+        """End it and give its return code. A child that has ended the wire gets a moment to die by itself."""
+        for stream in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):
+                cast("BinaryIO", stream).close()
+        try:
+            return self.process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+class Prober:
+    """A pool of decoders, started when first needed; safe to share between threads."""
+
+    def __init__(self, children: int, *, seconds: float = PROBE_SECONDS, queue_seconds: float = QUEUE_SECONDS) -> None:
+        self._seconds = seconds
+        self._queue_seconds = queue_seconds
+        # The last one used comes first: the others need not even be started.
+        self._free: queue.LifoQueue[Child | None] = queue.LifoQueue()
+        for _ in range(children):
+            self._free.put(None)
+        atexit.register(self.close)
+
+    def probe(self, data: bytes) -> Probe:
+        """Decode a photo once. Raises Undecodable, or DecoderUnavailable where none is free or one was killed."""
+        facts, _ = self._ask({"sizes": []}, data, seconds=self._seconds)
+        moment = facts.pop("taken_at")
+        taken_at = dt.datetime.fromisoformat(moment) if moment else None
+        known = taken_at is not None and taken_at.tzinfo is not None
+        if taken_at is not None and not known:
+            taken_at = taken_at.replace(tzinfo=dt.UTC)
+        position = facts.pop("position")
+        return Probe(**facts, taken_at=taken_at, taken_zone_known=known, position=position and tuple(position))
+
+    def render(self, data: bytes, sizes: Sequence[int]) -> list[bytes]:
+        """Make a JPEG for each size, the longest side in pixels. Raises as ``probe`` does."""
+        header, made = self._ask({"sizes": list(sizes)}, data, seconds=RENDER_SECONDS)
+        ends = [sum(header["lengths"][: count + 1]) for count in range(len(sizes))]
+        return [made[end - length : end] for end, length in zip(ends, header["lengths"], strict=True)]
+
+    def _ask(self, job: dict[str, Any], data: bytes, *, seconds: float) -> tuple[dict[str, Any], bytes]:
+        try:
+            child = self._free.get(timeout=self._queue_seconds)
+        except queue.Empty:
+            raise DecoderUnavailable(
+                "All decoders are busy. Nothing was stored; send the same request again."
+            ) from None
+        fit = False
+        try:
+            child = _ready(child)
+            header, payload = child.ask(job, data, seconds=seconds)
+            fit = True
+        finally:
+            if child is not None and not fit:
+                child.close()
+            self._free.put(child if fit else None)
+        if "refusal" in header:
+            log.info("photo refused", extra={"refusal": header["refusal"], "cause": header["cause"]})
+            raise Undecodable(header["refusal"])
+        return header, payload
+
+    def close(self) -> None:
+        """End every decoder that is not at work; one that is ends with this process."""
+        atexit.unregister(self.close)
+        idle: list[Child | None] = []
+        with suppress(queue.Empty):
+            while True:
+                idle.append(self._free.get_nowait())
+        for child in idle:
+            if child is not None:
+                child.close()
+            self._free.put(None)
+
+
+def _ready(child: Child | None) -> Child:
+    """Give the child, or a fresh one where it was never started or has died since."""
+    if child is not None and child.alive():
+        return child
+    if child is not None:
+        child.close()
+    try:
+        return Child()
+    except OSError as error:
+        raise DecoderUnavailable("No decoder can be started. Nothing was stored; send it again in a while.") from error

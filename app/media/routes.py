@@ -1,0 +1,36 @@
+"""Pictures over HTTP: renditions only, by signed links. No original is ever sent."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request
+
+from app.api.blueprint import Blueprint
+from app.api.guard import public
+from app.db import Reading
+from app.media import service
+from app.media.schemas import SignatureSchema
+
+blp = Blueprint("photos", __name__, url_prefix="/api/v1/photos", description="Pictures of reports and repairs")
+
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@blp.get("/<uuid:photo_id>/<int:size>.jpg")
+@public
+@blp.arguments(SignatureSchema, location="query")
+@blp.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+@blp.alt_response(404, description="No such picture, a wrong signature, or not made yet (then with Retry-After)")
+def show_rendition(query: dict[str, Any], photo_id: UUID, size: int) -> Response:
+    """Show a picture, 1600 or 320 pixels wide or high."""
+    with Reading() as session:
+        picture, tag = service.show(session, service.current(), photo_id, size, signature=query["sig"])
+    response = Response(picture, content_type="image/jpeg")
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = _IMMUTABLE
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,274 @@
+"""What is done with photos: accept, record, claim, render, show, sweep.
+
+``accept`` and ``make_renditions`` are slow and run outside of transactions; the rest takes the caller's session.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.geo.types import Point
+from app.jobs import enqueue
+from app.media import links, queries
+from app.media.errors import (
+    NoPhotos,
+    NoSuchPhoto,
+    NoSuchRendition,
+    NotReady,
+    PhotoTooLarge,
+    TooManyPhotos,
+    UnreadablePhoto,
+)
+from app.media.models import Photo
+from app.media.probe import Probe, Prober, Undecodable
+from app.media.store import FolderStore, NoSuchObject, ObjectStore, Stored, digest_of, original_key, rendition_key
+
+log = logging.getLogger(__name__)
+
+MOST_PHOTOS = 6
+MOST_BYTES = 20_000_000
+SIZES = (1600, 320)
+UNCLAIMED_FOR = dt.timedelta(hours=24)
+_NAME_LENGTH = 100
+_SWEEP_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it came: the sender's name for it and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A photo whose original is stored durably and was decoded once; not yet a row. Fields as in Photo."""
+
+    name: str
+    digest: str
+    key: str
+    size: int
+    media_type: str
+    width: int
+    height: int
+    orientation: int
+    taken_at: dt.datetime | None
+    taken_zone_known: bool
+    position: Point | None
+    direction: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """Store, decoders and signing key of this process."""
+
+    store: ObjectStore
+    prober: Prober
+    key: bytes
+    public_url: str
+
+
+_configured: list[Media] = []
+
+
+def open_media(settings: Settings) -> Media:
+    """Open the store and the decoders that the settings name. Raises SettingsFault for a folder that is no use."""
+    return Media(
+        store=FolderStore(settings.media_root),
+        prober=Prober(settings.photo_probes),
+        key=links.derive_key(settings.secret_key),
+        public_url=settings.public_url,
+    )
+
+
+def configure(media: Media) -> None:
+    """Make ``media`` the one that ``current`` gives in this process; called once by whoever starts it."""
+    _configured[:] = [media]
+
+
+def current() -> Media:
+    """Give the Media of this process."""
+    if not _configured:
+        raise RuntimeError("app.media.service.configure was not called in this process")
+    return _configured[0]
+
+
+def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
+    """Decode and store 1 to 6 photos, before any transaction: all of them, or none where one is refused.
+
+    What is stored and never recorded (the transaction failed, the process died) is an orphan, which ``sweep`` removes.
+    Raises NoPhotos, TooManyPhotos, PhotoTooLarge, UnreadablePhoto, DecoderUnavailable, StoreUnavailable.
+    """
+    if not files:
+        raise NoPhotos
+    if len(files) > MOST_PHOTOS:
+        raise TooManyPhotos(count=len(files), limit=MOST_PHOTOS)
+    names = [_printable(file.name) or f"photo {number}" for number, file in enumerate(files, start=1)]
+    for index, file in enumerate(files):
+        if len(file.data) > MOST_BYTES:
+            raise PhotoTooLarge(name=names[index], index=index, size=len(file.data), limit=MOST_BYTES)
+    probes = [_probe(media, names[index], index, file.data) for index, file in enumerate(files)]
+    accepted = tuple(_describe(name, file.data, probe) for name, file, probe in zip(names, files, probes, strict=True))
+    for photo, file in zip(accepted, files, strict=True):
+        # Put even where it is there: that renews its time, which keeps the sweep away, and mends a damaged file.
+        media.store.put(photo.key, file.data)
+    return accepted
+
+
+def _printable(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable() and letter != "`").strip()[:_NAME_LENGTH]
+
+
+def _probe(media: Media, name: str, index: int, data: bytes) -> Probe:
+    try:
+        return media.prober.probe(data)
+    except Undecodable as error:
+        raise UnreadablePhoto(name=name, index=index, reason=str(error)) from error
+
+
+def _describe(name: str, data: bytes, probe: Probe) -> Accepted:
+    digest = hashlib.sha256(data).hexdigest()
+    return Accepted(
+        name=name,
+        digest=digest,
+        key=original_key(digest),
+        size=len(data),
+        media_type=probe.media_type,
+        width=probe.width,
+        height=probe.height,
+        orientation=probe.orientation,
+        taken_at=probe.taken_at,
+        taken_zone_known=probe.taken_zone_known,
+        position=Point(*probe.position) if probe.position else None,
+        direction=probe.direction,
+    )
+
+
+def record(session: Session, accepted: Accepted, *, now: dt.datetime, claimed: bool) -> Photo:
+    """Add the row of an accepted photo and enqueue the making of its renditions.
+
+    ``claimed`` says that the caller's transaction refers to it; otherwise ``claim`` must follow within a day.
+    """
+    photo = Photo(
+        digest=accepted.digest,
+        key=accepted.key,
+        size=accepted.size,
+        media_type=accepted.media_type,
+        width=accepted.width,
+        height=accepted.height,
+        orientation=accepted.orientation,
+        taken_at=accepted.taken_at,
+        taken_zone_known=accepted.taken_zone_known,
+        position=accepted.position,
+        direction=accepted.direction,
+        stored_at=now,
+        claimed_at=now if claimed else None,
+    )
+    session.add(photo)
+    session.flush()
+    enqueue(session, "media.render", photo_id=str(photo.id))
+    return photo
+
+
+def claim(session: Session, photo_ids: Sequence[UUID], *, now: dt.datetime) -> list[Photo]:
+    """Lock unclaimed photos and mark them claimed; give them in the order of their first naming.
+
+    Raises TooManyPhotos, and NoSuchPhoto where one is unknown or was claimed before; then none is claimed.
+    """
+    wanted = list(dict.fromkeys(photo_ids))
+    if len(wanted) > MOST_PHOTOS:
+        raise TooManyPhotos(count=len(wanted), limit=MOST_PHOTOS)
+    # In the order of their ids, so that two claims of the same photos wait for each other instead of dying.
+    locked = select(Photo).where(Photo.id.in_(wanted)).order_by(Photo.id).with_for_update()
+    found = {photo.id: photo for photo in session.scalars(locked, execution_options={"populate_existing": True})}
+    missing = [one for one in wanted if one not in found or found[one].claimed_at is not None]
+    if missing:
+        raise NoSuchPhoto(missing=missing)
+    for photo in found.values():
+        photo.claimed_at = now
+    session.flush()
+    return [found[one] for one in wanted]
+
+
+def make_renditions(media: Media, photo: Photo) -> None:
+    """Make and store the renditions of a photo; doing it again replaces them. Raises Undecodable, StoreUnavailable."""
+    try:
+        original = media.store.get(photo.key)
+    except NoSuchObject as error:
+        raise Undecodable("is not in the store.") from error
+    for size, picture in zip(SIZES, media.prober.render(original, SIZES), strict=True):
+        media.store.put(rendition_key(photo.digest, size), picture)
+
+
+def mark_rendered(session: Session, photo_id: UUID, *, now: dt.datetime) -> None:
+    """Say that the renditions of a photo are in the store."""
+    session.execute(update(Photo).where(Photo.id == photo_id).values(rendered_at=now, render_fault=None))
+
+
+def note_fault(session: Session, photo_id: UUID, fault: str) -> None:
+    """Keep why the renditions of a photo could not be made."""
+    session.execute(update(Photo).where(Photo.id == photo_id).values(render_fault=fault))
+
+
+def rendition_url(media: Media, photo_id: UUID, size: int, *, absolute: bool = False) -> str:
+    """Give the signed link of a rendition, ``size`` one of SIZES: a path, or with the public address before it."""
+    return (media.public_url if absolute else "") + links.rendition_path(media.key, photo_id, size)
+
+
+def show(session: Session, media: Media, photo_id: UUID, size: int, *, signature: str) -> tuple[bytes, str]:
+    """Give the JPEG of a rendition and its entity tag.
+
+    Raises NoSuchRendition where the signature is not ours or there is no such photo, NotReady before it is made.
+    """
+    if size not in SIZES or not links.verify(media.key, photo_id, size, signature):
+        raise NoSuchRendition
+    photo = queries.find_photo(session, photo_id)
+    if photo is None:
+        raise NoSuchRendition
+    try:
+        picture = media.store.get(rendition_key(photo.digest, size))
+    except NoSuchObject:
+        raise NotReady from None
+    # Keyed: the digest of a private original is nobody's business.
+    return picture, links.sign(media.key, "etag", photo.digest, size)
+
+
+def forget_unclaimed(session: Session, *, now: dt.datetime) -> int:
+    """Delete the rows of photos that nobody claimed for a day; give their number. ``sweep`` then finds their bytes."""
+    stale = delete(Photo).where(Photo.claimed_at.is_(None), Photo.stored_at < now - UNCLAIMED_FOR)
+    return len(session.scalars(stale.returning(Photo.id)).all())
+
+
+def sweep(session: Session, media: Media, *, now: dt.datetime) -> int:
+    """Delete stored objects older than a day that no row refers to; give their number. Runs after a commit.
+
+    Safe beside an ``accept`` of the same bytes: that puts the object again, which renews its time, before its row is
+    written; the store looks at the time and deletes in one step, so that it either spares the object or deletes it
+    before the put, which then stores it anew.
+    """
+    before = now - UNCLAIMED_FOR
+    old = (stored for prefix in ("originals", "renditions") for stored in media.store.keys(prefix))
+    old = (stored for stored in old if stored.put_at < before)
+    deleted = 0
+    for batch in _batches(old):
+        kept = queries.referred(session, {digest_of(stored.key) for stored in batch})
+        orphans = [stored.key for stored in batch if digest_of(stored.key) not in kept]
+        deleted += sum(media.store.delete(key, unless_put_since=before) for key in orphans)
+    return deleted
+
+
+def _batches(objects: Iterable[Stored]) -> Iterator[list[Stored]]:
+    rest = iter(objects)
+    while batch := list(islice(rest, _SWEEP_BATCH)):
+        yield batch

@@ -1,0 +1,216 @@
+"""Where the bytes of photos lie: a protocol, and a folder that keeps it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from app.errors import SettingsFault
+from app.media.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+_AGAIN = "Photos cannot be stored at the moment. Nothing was stored; send the same request again in a while."
+
+
+class NoSuchObject(Exception):
+    """The store has nothing under this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of the store and when it was last put."""
+
+    key: str
+    put_at: dt.datetime
+
+
+class ObjectStore(Protocol):
+    """Bytes by key. Every method raises StoreUnavailable where the store does not answer, is full or read-only."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store durably: after the return the bytes outlive a loss of power. What was there is replaced, at once."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Give the bytes. Raises NoSuchObject."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Give the bytes as a stream. Raises NoSuchObject."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is such an object."""
+        ...
+
+    def delete(self, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
+        """Delete it, but not if it was put at that moment or later; say whether it was deleted.
+
+        The test and the deletion are one step: a put of the same key comes before both or after both.
+        """
+        ...
+
+    def keys(self, prefix: str) -> Iterator[Stored]:
+        """Walk over the objects below a prefix, remains of interrupted puts included."""
+        ...
+
+
+def original_key(digest: str) -> str:
+    """Give the key of an original; two levels of folders keep each folder small."""
+    return f"originals/{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def rendition_key(digest: str, size: int) -> str:
+    """Give the key of a rendition; ``size`` is its longest side in pixels."""
+    return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{size}.jpg"
+
+
+def digest_of(key: str) -> str:
+    """Give the part of a key that is the digest of an original (of an interrupted put: something else)."""
+    return key.split("/")[3]
+
+
+class FolderStore:
+    """A folder. It may be shared by several machines if its file system has durable renames and flock."""
+
+    def __init__(self, root: Path) -> None:
+        """Make the folder where it is missing. Raises SettingsFault where it cannot be written."""
+        self._root = root.absolute()
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root):
+                pass
+        except OSError as error:
+            raise SettingsFault(f"MEDIA_ROOT: {self._root} cannot be written ({error.strerror}).") from error
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write beside the target, fsync, rename, fsync the folder: a reader sees all or nothing, so does a crash."""
+        path = self._path(key)
+        with _answering():
+            self._make_folder(path.parent)
+            part = _write_beside(path, data)
+            try:
+                with _locked(path.parent, fcntl.LOCK_SH) as folder:
+                    part.rename(path)
+                    os.fsync(folder)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
+
+    def get(self, key: str) -> bytes:
+        """Read the file."""
+        with self.open(key) as stream:
+            return stream.read()
+
+    def open(self, key: str) -> BinaryIO:
+        """Open the file."""
+        with _answering(), _finding():
+            return self._path(key).open("rb")
+
+    def exists(self, key: str) -> bool:
+        """Look for the file."""
+        with _answering():
+            return self._path(key).is_file()
+
+    def delete(self, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
+        """Unlink the file. A lock on its folder keeps a put from coming between the look and the deletion."""
+        path = self._path(key)
+        try:
+            with _answering(), _finding(), _locked(path.parent, fcntl.LOCK_EX):
+                if unless_put_since is not None and path.stat().st_mtime >= unless_put_since.timestamp():
+                    return False
+                path.unlink()
+        except NoSuchObject:
+            return False
+        return True
+
+    def keys(self, prefix: str) -> Iterator[Stored]:
+        """Walk over the files."""
+        with _answering():
+            for folder, _, names in os.walk(self._path(prefix)):
+                for name in names:
+                    path = Path(folder, name)
+                    try:
+                        put_at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+                    except FileNotFoundError:
+                        continue
+                    yield Stored(path.relative_to(self._root).as_posix(), put_at)
+
+    def _path(self, key: str) -> Path:
+        """Give the file of a key. Keys are made by us of digests and sizes; one that leaves the folder is a fault."""
+        path = self._root / key
+        if ".." in path.parts or not path.is_relative_to(self._root):
+            raise ValueError(f"{key!r} is no key")
+        return path
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make the folder; its name lasts once the folder that holds it is fsynced, and so on up to the root.
+
+        All are fsynced each time, as another process may have made one a moment ago; with nothing to write it is cheap.
+        """
+        chain = [folder, *folder.parents]
+        for new in reversed(chain[: chain.index(self._root)]):
+            new.mkdir(exist_ok=True)
+            _sync_folder(new.parent)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what the file system says into what the store says."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("store of photos does not answer", extra={"errno": error.errno})
+        raise StoreUnavailable(_AGAIN) from error
+
+
+@contextmanager
+def _finding() -> Iterator[None]:
+    """Say that there is no such object where the file system finds no such file."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NoSuchObject(error.filename) from error
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[int]:
+    """Hold a lock (flock) on a folder; gives its file descriptor. Closing it releases the lock."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    """Write the bytes durably to a new file in the folder of ``path``; after a fault nothing is left of it."""
+    descriptor, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(descriptor)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return part

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.media import links, service
+from app.media.models import Photo
+from app.media.service import Media, Upload
+from tests.media.pictures import decode, with_exif
+from tests.media.pictures import quarters as draw
+
+NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def browser(app: Flask, session: Session, configured: Media) -> FlaskClient:
+    return app.test_client()
+
+
+def problem(answer: TestResponse) -> dict[str, Any]:
+    found = answer.get_json()
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture
+def photo(session: Session, configured: Media) -> Photo:
+    data = with_exif(draw(800, 400), Orientation=6, Make="Camera")
+    (accepted,) = service.accept(configured, [Upload("a.jpg", data)])
+    return service.record(session, accepted, now=NOW, claimed=True)
+
+
+def test_a_rendition_is_shown_and_may_be_kept_for_ever(browser: FlaskClient, configured: Media, photo: Photo) -> None:
+    service.make_renditions(configured, photo)
+
+    answer = browser.get(service.rendition_url(configured, photo.id, 320))
+
+    assert answer.status_code == 200
+    assert answer.content_type == "image/jpeg"
+    assert decode(answer.data).size == (160, 320)
+    assert b"Camera" not in answer.data
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Content-Disposition"] == "inline"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_rendition_that_is_known_is_not_sent_again(browser: FlaskClient, configured: Media, photo: Photo) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 1600)
+    tag, is_weak = browser.get(url).get_etag()
+
+    answer = browser.get(url, headers={"If-None-Match": f'"{tag}"'})
+
+    assert not is_weak
+    assert (answer.status_code, answer.data) == (304, b"")
+
+
+def test_the_sizes_have_tags_of_their_own_which_do_not_tell_the_digest(
+    browser: FlaskClient, configured: Media, photo: Photo
+) -> None:
+    service.make_renditions(configured, photo)
+
+    tags = {browser.get(service.rendition_url(configured, photo.id, size)).get_etag()[0] for size in service.SIZES}
+
+    assert len(tags) == 2
+    assert not any(tag and photo.digest[:8] in tag for tag in tags)
+
+
+def test_before_it_is_made_the_caller_is_told_when_to_come_back(
+    browser: FlaskClient, configured: Media, photo: Photo
+) -> None:
+    answer = browser.get(service.rendition_url(configured, photo.id, 320))
+
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+    assert problem(answer)["type"].endswith("#not-ready")
+    assert answer.headers["Retry-After"] == "2"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("query", ["", "?sig=", "?sig=AAAAAAAAAAAAAAAAAAAAAA", "?sig=%E4%BA%8C"])
+def test_without_our_signature_there_is_no_picture(
+    browser: FlaskClient, configured: Media, photo: Photo, query: str
+) -> None:
+    service.make_renditions(configured, photo)
+
+    answer = browser.get(f"/api/v1/photos/{photo.id}/320.jpg{query}")
+
+    assert answer.status_code == 404
+    assert problem(answer)["type"].endswith("#no-such-rendition")
+
+
+def test_a_size_that_is_not_made_does_not_exist_even_when_signed(
+    browser: FlaskClient, configured: Media, photo: Photo
+) -> None:
+    for size in (0, 321, 99999999999999999999):
+        assert browser.get(links.rendition_path(configured.key, photo.id, size)).status_code == 404
+
+
+def test_a_photo_that_was_removed_has_no_picture(
+    browser: FlaskClient, session: Session, configured: Media, photo: Photo
+) -> None:
+    url = service.rendition_url(configured, photo.id, 320)
+    session.delete(photo)
+    session.flush()
+
+    assert problem(browser.get(url))["type"].endswith("#no-such-rendition")
+
+
+def test_no_route_gives_an_original(app: Flask) -> None:
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "photos" in rule.rule]
+
+    assert rules == ["/api/v1/photos/<uuid:photo_id>/<int:size>.jpg"]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.media import service, tasks
+from app.media.models import Photo
+from app.media.probe import Undecodable
+from app.media.service import Media, Upload
+from app.media.store import rendition_key
+from tests.media.pictures import encode, quarters
+
+NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def photo(session: Session, configured: Media) -> Photo:
+    (accepted,) = service.accept(configured, [Upload("a.png", encode(quarters(), "PNG"))])
+    return service.record(session, accepted, now=NOW, claimed=True)
+
+
+def test_the_job_makes_renditions_and_says_when(session: Session, configured: Media, photo: Photo) -> None:
+    tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.rendered_at is not None
+    assert photo.render_fault is None
+    assert all(configured.store.exists(rendition_key(photo.digest, size)) for size in service.SIZES)
+
+
+def test_the_job_may_run_twice(session: Session, photo: Photo) -> None:
+    tasks.render(str(photo.id))
+    session.refresh(photo)
+    first = photo.rendered_at
+
+    tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.rendered_at == first
+
+
+def test_a_job_that_was_interrupted_before_its_mark_makes_them_again(
+    session: Session, configured: Media, photo: Photo
+) -> None:
+    service.make_renditions(configured, photo)
+
+    tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.rendered_at is not None
+
+
+def test_a_fault_is_kept_and_the_job_fails_so_that_it_is_tried_again(
+    session: Session, configured: Media, photo: Photo
+) -> None:
+    original = configured.store.get(photo.key)
+    configured.store.delete(photo.key)
+
+    with pytest.raises(Undecodable):
+        tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.render_fault == "is not in the store."
+    configured.store.put(photo.key, original)
+    tasks.render(str(photo.id))
+    session.refresh(photo)
+    assert photo.render_fault is None
+
+
+@pytest.mark.usefixtures("session", "configured")
+def test_the_job_of_a_photo_that_was_removed_does_nothing() -> None:
+    tasks.render(str(uuid4()))
+
+
+def test_the_sweep_forgets_photos_and_then_their_bytes(
+    session: Session, configured: Media, photo: Photo, tmp_path: Path
+) -> None:
+    photo_id, photo.claimed_at = photo.id, None
+    session.flush()
+    path = tmp_path / "media" / photo.key
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+
+    tasks.sweep(0)
+
+    session.expire_all()
+    assert session.get(Photo, photo_id) is None
+    assert list(configured.store.keys("originals")) == []
