@@ -1,0 +1,4 @@
+"""Who is responsible and why: resolve, assign, explain.
+
+Owns ``assignments``. Imports workorders and what lies below.
+"""
