@@ -1,0 +1,37 @@
+"""Contacts: what a person writes into the field, as an address that a channel can use."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from app.notify.errors import UnusableContact
+from app.notify.models import ChannelKind
+
+LONGEST_ADDRESS = 254
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# RFC 5321 section 4.1.2: a dot-string of at most 64, a domain of labels; no quoted strings, no address literals.
+_EMAIL = re.compile(rf"(?=.{{1,64}}@)({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?!\d+\Z){_LABEL})")
+_MAINLAND = re.compile(r"(?:(?:\+|00)?86)?(1[3-9]\d{9})", re.ASCII)
+_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+
+
+def parse_contact(contact: str) -> tuple[ChannelKind, str]:
+    """Read a contact: the channel that serves it and the address as that channel wants it.
+
+    Full-width characters, which Chinese keyboards write, are taken as their plain forms (NFKC). The domain of an
+    e-mail address comes out in lower case. A phone number comes out in E.164: spaces and dashes fall away, a mainland
+    mobile number without a country code gets +86. Raises UnusableContact for anything else.
+    """
+    plain = unicodedata.normalize("NFKC", contact).strip()
+    email = _EMAIL.fullmatch(plain)
+    if email and len(plain) <= LONGEST_ADDRESS:
+        return ChannelKind.EMAIL, f"{email[1]}@{email[2].lower()}"
+    number = re.sub(r"[ \-‐‑–—]", "", plain)
+    mainland = _MAINLAND.fullmatch(number)
+    if mainland:
+        return ChannelKind.SMS, f"+86{mainland[1]}"
+    if _E164.fullmatch(number):
+        return ChannelKind.SMS, number
+    raise UnusableContact

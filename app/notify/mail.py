@@ -1,0 +1,159 @@
+"""E-mail: by SMTP, or into a folder while developing."""
+
+from __future__ import annotations
+
+import os
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from app.errors import SettingsFault
+from app.notify.channels import Answer, Message, Never, TryLater
+
+PATIENCE_S = 10
+_PORTS = {"smtp": 587, "smtps": 465}
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_OK = range(200, 300)
+_FOR_GOOD = range(500, 600)
+# RFC 5321 section 4.2.3: no such mailbox, not here, not a mailbox name.
+_NO_MAILBOX = (550, 551, 553)
+# RFC 3463: 5.7.x is a policy (relaying, reputation), which says nothing about the mailbox.
+_POLICY = re.compile(r"\s*5\.7\.")
+
+
+def letter(message: Message, *, sender: str, host: str, encoding: str | None = None) -> EmailMessage:
+    """Write a message as multipart/alternative (RFC 2046) of text and HTML.
+
+    Message-ID comes from the delivery and ``host``: every try carries the same one. Auto-Submitted (RFC 3834) keeps
+    out-of-office robots from answering. ``encoding`` is the content transfer encoding; none lets the library choose
+    one that every server takes.
+    """
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = sender
+    mail["To"] = message.address
+    mail["Subject"] = message.subject
+    mail["Date"] = format_datetime(message.at)
+    mail["Message-ID"] = f"<{message.delivery_id}@{host}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Content-Language"] = message.language
+    mail.set_content(message.text, cte=encoding)
+    mail.add_alternative(message.html, subtype="html", cte=encoding)
+    mail.set_boundary(f"=_{message.delivery_id.hex}")
+    return mail
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpMail:
+    """Mail over SMTP. ``url``: ``smtp://user:password@host:587`` (STARTTLS when offered) or ``smtps://...:465``.
+
+    An answer about us (greeting, sign-in, sender) is tried again whatever its code: a wrong password must not lose
+    the mail of a day. An answer about the recipient or the content is final from 500 on.
+    """
+
+    url: str = field(repr=False)
+    sender: str
+    host: str
+
+    def __post_init__(self) -> None:
+        """Refuse an address that cannot be used."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise SettingsFault("SMTP_URL is neither smtp://host nor smtps://host. See docs/settings.md.")
+
+    def send(self, message: Message) -> Answer:
+        """Hand a message to the server; each step waits at most 10 seconds."""
+        mail = letter(message, sender=self.sender, host=self.host)
+        try:
+            server = self._connect()
+            try:
+                return _hand_over(server, parseaddr(self.sender)[1], message.address, mail.as_bytes())
+            finally:
+                server.close()
+        except (OSError, smtplib.SMTPException) as fault:
+            raise TryLater(_say(fault)) from fault
+
+    def _connect(self) -> smtplib.SMTP:
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        context = ssl.create_default_context()
+        if parts.scheme == "smtps":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, self.host, timeout=PATIENCE_S, context=context)
+        else:
+            server = smtplib.SMTP(host, port, self.host, timeout=PATIENCE_S)
+        try:
+            _secure(server, context, parts.scheme == "smtps")
+            if parts.username:
+                _sign_in(server, unquote(parts.username), unquote(parts.password or ""), host)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+
+def _secure(server: smtplib.SMTP, context: ssl.SSLContext, secure: bool) -> None:
+    server.ehlo_or_helo_if_needed()
+    if not secure and server.has_extn("starttls"):
+        server.starttls(context=context)
+        server.ehlo()
+
+
+def _sign_in(server: smtplib.SMTP, user: str, password: str, host: str) -> None:
+    if not isinstance(server.sock, ssl.SSLSocket) and host not in _LOOPBACK:
+        raise TryLater("The mail server offers no STARTTLS; the password is not sent in the clear.")
+    server.login(user, password)
+
+
+def _hand_over(server: smtplib.SMTP, sender: str, address: str, content: bytes) -> Answer:
+    code, text = server.mail(sender)
+    if code not in _OK:
+        raise TryLater(f"MAIL FROM: {_line(code, text)}")
+    code, text = server.rcpt(address)
+    if code in _FOR_GOOD:
+        raise Never(_line(code, text), ends=code in _NO_MAILBOX and not _POLICY.match(_plain(text)))
+    if code not in _OK:
+        raise TryLater(_line(code, text))
+    code, text = server.data(content)
+    if code in _FOR_GOOD:
+        raise Never(_line(code, text))
+    if code not in _OK:
+        raise TryLater(_line(code, text))
+    # The mail is taken. A QUIT that failed now would look like a mail that was not: the caller closes instead.
+    return Answer(_line(code, text))
+
+
+def _plain(text: bytes | str) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+
+
+def _line(code: int, text: bytes | str) -> str:
+    return f"{code} {_plain(text)}"
+
+
+def _say(fault: Exception) -> str:
+    if isinstance(fault, smtplib.SMTPResponseException):
+        return _line(fault.smtp_code, fault.smtp_error)
+    return f"{type(fault).__name__}: {fault}"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMail:
+    """Mail as files, for development: one ``<time>-<delivery id>.eml`` per delivery, however often it is tried."""
+
+    root: Path
+    sender: str
+    host: str
+
+    def send(self, message: Message) -> Answer:
+        """Write the mail beside its place and move it there, so that nobody reads half of one."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        place = self.root / f"{message.at:%Y%m%dT%H%M%SZ}-{message.delivery_id}.eml"
+        draft = place.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_bytes(letter(message, sender=self.sender, host=self.host, encoding="8bit").as_bytes())
+        draft.replace(place)
+        return Answer(f"written to {place.name}")

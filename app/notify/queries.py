@@ -1,0 +1,93 @@
+"""Reads of telling people: what a message may say, and which deliveries lie still."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.catalogue.city import City, Language, current_city
+from app.notify.keys import tracking_url
+from app.notify.models import Attempt, Delivery, DeliveryState, Subscription
+from app.notify.texts import Facts, language_of, name_of, place_of
+from app.workorders.models import EventKind, TimelineEvent, TimelinePayload, WorkOrder
+
+OWN = (EventKind.RECEIVED, EventKind.JOINED)
+
+
+def read_facts(session: Session, event: TimelineEvent, subscription: Subscription) -> Facts:
+    """Gather what the message of an event to one subscriber may say.
+
+    Number and place are those of the subscriber's own report, the unit is the one that history named last. The clock
+    is the event's own word, else the work order's.
+    """
+    city = current_city(session)
+    language = language_of(subscription.language, city.languages)
+    work_order = session.get_one(WorkOrder, event.work_order_id, options=[joinedload(WorkOrder.item)])
+    said = _content(session, TimelinePayload.event_id == event.id)
+    own = _content(session, *_so_far(event), *_about(subscription.subscriber))
+    unit = said.get("unit") or _content(session, *_so_far(event), TimelinePayload.content.has_key("unit")).get("unit")
+    return Facts(
+        kind=event.kind,
+        language=language,
+        city=city.name(Language(language)),
+        number=own.get("number") or "",
+        item=name_of({"name_zh": work_order.item.name_zh, "name_en": work_order.item.name_en}, language),
+        place=place_of(own.get("place") or {}, language),
+        unit=name_of(unit or {}, language),
+        due=_due(said.get("due_at"), work_order, city),
+        note=said.get("note") or "",
+        photos=bool(said.get("photos")),
+        outcome=work_order.outcome,
+        link=tracking_url(subscription.subscriber),
+    )
+
+
+def _so_far(event: TimelineEvent) -> tuple[Any, ...]:
+    return (
+        TimelineEvent.work_order_id == event.work_order_id,
+        TimelineEvent.number <= event.number,
+        TimelineEvent.public,
+    )
+
+
+def _about(subscriber: UUID) -> tuple[Any, ...]:
+    return TimelineEvent.kind.in_(OWN), TimelinePayload.content["report"].astext == str(subscriber)
+
+
+def _content(session: Session, *criteria: Any) -> dict[str, Any]:
+    """Give the payload of the last line that meets the criteria; an erased or missing one is empty."""
+    last = (
+        select(TimelinePayload.content)
+        .join(TimelineEvent, TimelineEvent.id == TimelinePayload.event_id)
+        .where(*criteria)
+        .order_by(TimelineEvent.number.desc())
+        .limit(1)
+    )
+    return session.scalars(last).one_or_none() or {}
+
+
+def _due(said: str | None, work_order: WorkOrder, city: City) -> dt.datetime | None:
+    due = dt.datetime.fromisoformat(said) if said else work_order.due_at
+    return due.astimezone(city.timezone) if due else None
+
+
+def overdue_deliveries(session: Session, *, before: dt.datetime, limit: int) -> list[Delivery]:
+    """Lock deliveries that are open and should have moved before a moment, oldest first; others' locks are skipped."""
+    statement = (
+        select(Delivery)
+        .where(Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING)), Delivery.next_at < before)
+        .order_by(Delivery.next_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))
+
+
+def attempts_of(session: Session, delivery_id: UUID) -> list[Attempt]:
+    """Give the tries of a delivery in their order."""
+    return list(session.scalars(select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(Attempt.number)))

@@ -1,0 +1,126 @@
+"""Verbs of telling people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, joinedload
+from uuid_utils.compat import uuid7
+
+from app.jobs import enqueue
+from app.notify.contacts import parse_contact
+from app.notify.keys import seal, tracking_hash, tracking_secret, tracking_url
+from app.notify.models import ChannelKind, Delivery, DeliveryState, Subscription
+from app.notify.queries import OWN
+from app.notify.senders import senders
+from app.workorders.models import EventKind, TimelineEvent, WorkOrder
+
+# A dispatch is not told by itself: at filing the message of receipt names the unit already, and a later one is
+# followed by the sign-for, which names it too.
+TOLD = (EventKind.RECEIVED, EventKind.JOINED, EventKind.SIGNED, EventKind.NOTE, EventKind.FIXED, EventKind.CLOSED)
+
+
+def subscribe(
+    session: Session, *, work_order_id: UUID, subscriber: UUID, contact: str, language: str, now: dt.datetime
+) -> Subscription:
+    """Let a reporter hear of a work order; a second call for the same report and channel replaces the address.
+
+    ``subscriber`` is the report's id, ``language`` a BCP 47 tag. Raises UnusableContact.
+    """
+    channel, address = parse_contact(contact)
+    values: dict[str, Any] = {
+        "work_order_id": work_order_id,
+        "address": seal(address),
+        "language": language,
+        "ended_at": None,
+        "erased_at": None,
+    }
+    statement = (
+        insert(Subscription)
+        .values(id=uuid7(), subscriber=subscriber, channel=channel, created_at=now, **values)
+        .on_conflict_do_update(index_elements=["subscriber", "channel"], set_=values)
+        .returning(Subscription)
+    )
+    return session.scalars(statement, execution_options={"populate_existing": True}).one()
+
+
+def move_subscriptions(session: Session, *, subscriber: UUID, to_work_order_id: UUID) -> None:
+    """Let a reporter hear of another work order instead: the report was joined to it, or split off."""
+    session.execute(
+        update(Subscription).where(Subscription.subscriber == subscriber).values(work_order_id=to_work_order_id)
+    )
+
+
+def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
+    """Queue one delivery of an event for each subscription that is to hear of it; give how many are new.
+
+    Receipt and joining concern one reporter and go to that one alone. Everything else goes to all who had subscribed
+    when it happened. Running it again adds nothing.
+    """
+    event = session.get(TimelineEvent, event_id, options=[joinedload(TimelineEvent.payload)])
+    if event is None or not event.public or event.kind not in TOLD:
+        return 0
+    rows = [_delivery(subscription_id, event, now) for subscription_id in _listeners(session, event)]
+    if not rows:
+        return 0
+    statement = insert(Delivery).on_conflict_do_nothing().returning(Delivery.id)
+    new = session.scalars(statement, rows).all()
+    for delivery_id in new:
+        enqueue(session, "notify.deliver", delivery_id=str(delivery_id))
+    return len(new)
+
+
+def _listeners(session: Session, event: TimelineEvent) -> Iterable[UUID]:
+    found = select(Subscription.id).where(
+        Subscription.work_order_id == event.work_order_id,
+        Subscription.channel.in_(senders()),
+        Subscription.ended_at.is_(None),
+        Subscription.erased_at.is_(None),
+    )
+    if event.kind in OWN:
+        report = event.payload.content.get("report") if event.payload else None
+        return session.scalars(found.where(Subscription.subscriber == UUID(report))) if report else ()
+    return session.scalars(found.where(Subscription.created_at <= event.at))
+
+
+def _delivery(subscription_id: UUID, event: TimelineEvent, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "subscription_id": subscription_id,
+        "event_id": event.id,
+        "state": DeliveryState.QUEUED,
+        "tries": 0,
+        "created_at": now,
+        "next_at": now,
+        "last_answer": "",
+    }
+
+
+def forget(session: Session, *, now: dt.datetime, days: int) -> int:
+    """Erase the addresses of work orders that closed more than ``days`` days ago; give how many were erased."""
+    closed = select(WorkOrder.id).where(WorkOrder.closed_at < now - dt.timedelta(days=days))
+    statement = (
+        update(Subscription)
+        .where(Subscription.work_order_id.in_(closed), Subscription.erased_at.is_(None))
+        .values(address=b"", erased_at=now)
+        .returning(Subscription.id)
+    )
+    return len(session.scalars(statement).all())
+
+
+__all__ = [
+    "ChannelKind",
+    "fan_out",
+    "forget",
+    "move_subscriptions",
+    "parse_contact",
+    "subscribe",
+    "tracking_hash",
+    "tracking_secret",
+    "tracking_url",
+]

@@ -1,0 +1,53 @@
+"""Jobs of telling people: fan out an event, send a delivery, take up what lies still, forget addresses."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from app.db import Session, utcnow
+from app.jobs import PATIENT, queue
+from app.notify import deliveries, service
+from app.notify.keys import current
+
+log = logging.getLogger(__name__)
+
+
+@queue.task(name="notify.fan_out", retry=PATIENT)
+def fan_out(event_id: str) -> None:
+    """Queue the deliveries of an event."""
+    with Session.begin() as session:
+        new = service.fan_out(session, UUID(event_id), now=utcnow())
+    log.info("event fanned out", extra={"event": event_id, "deliveries": new})
+
+
+@queue.task(name="notify.deliver", retry=PATIENT)
+def deliver(delivery_id: str) -> None:
+    """Try a delivery once. A later try is a job of its own; PATIENT is for a database that is away."""
+    with Session.begin() as session:
+        parcel = deliveries.take(session, UUID(delivery_id), now=utcnow())
+    if parcel is None:
+        return
+    outcome = deliveries.hand_over(parcel)
+    with Session.begin() as session:
+        deliveries.record(session, parcel, outcome, now=utcnow())
+    log.info("delivery tried", extra={"delivery": delivery_id, "try": parcel.number, "result": outcome.result.value})
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="notify.recover", queueing_lock="notify.recover")
+def recover(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Take up the deliveries of dead workers."""
+    with Session.begin() as session:
+        taken = deliveries.recover(session, now=utcnow())
+    if taken:
+        log.warning("deliveries taken up again", extra={"deliveries": taken})
+
+
+@queue.periodic(cron="17 3 * * *")
+@queue.task(name="notify.forget", queueing_lock="notify.forget")
+def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Erase the addresses that are not needed any more."""
+    with Session.begin() as session:
+        erased = service.forget(session, now=utcnow(), days=current().settings.contact_days)
+    log.info("addresses erased", extra={"subscriptions": erased})

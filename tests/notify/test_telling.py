@@ -1,0 +1,433 @@
+"""From an event in history to a mail in the hands of those who reported it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db import utcnow
+from app.notify import deliveries, keys, service, tasks
+from app.notify.errors import UnusableContact
+from app.notify.keys import Keys
+from app.notify.models import ChannelKind, Delivery, DeliveryState, Subscription
+from app.notify.queries import attempts_of
+from app.workorders.models import EventKind, TimelineEvent, WorkOrder
+from app.workorders.timeline import append
+from tests import make
+from tests.notify.conftest import Server
+
+Inbox = Callable[[], list[EmailMessage]]
+Work = Callable[[Session], list[str]]
+ByServer = Callable[[str], Keys]
+
+pytestmark = pytest.mark.usefixtures("post_settings")
+
+UNIT = {"code": "440305007", "name_zh": "粤海街道办", "name_en": "Yuehai Street Office"}
+LATER = make.NOW + dt.timedelta(hours=1)
+
+
+def happen(session: Session, work_order: WorkOrder, kind: EventKind, **content: Any) -> TimelineEvent:
+    event = append(session, work_order, kind, at=LATER, by="crew", content={"unit": UNIT} | content)
+    session.flush()
+    return event
+
+
+def body(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def only_delivery(session: Session) -> Delivery:
+    return session.scalars(select(Delivery).execution_options(populate_existing=True)).one()
+
+
+def due_jobs(session: Session) -> list[dt.datetime | None]:
+    query = "SELECT scheduled_at FROM procrastinate_jobs WHERE task_name = 'notify.deliver'"
+    return list(session.scalars(text(query)))
+
+
+def test_a_receipt_names_number_item_place_unit_and_link(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="zh")
+
+    work(shenzhen)
+
+    (mail,) = inbox()
+    assert mail["To"] == "one@example.org"
+    assert report.number in mail["Subject"]
+    for said in (report.number, "路灯", "粤海街道", "前办结", keys.tracking_url(report.id)):
+        assert said in body(mail)
+
+
+def test_times_are_told_in_the_time_of_the_city(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org", language="en")
+    work(shenzhen)
+
+    happen(shenzhen, work_order, EventKind.SIGNED, due_at="2026-11-24T09:00:00+00:00")
+    work(shenzhen)
+
+    assert "Tuesday 24 November 2026, 17:00" in body(inbox()[-1])
+
+
+def test_both_reporters_of_one_work_order_are_told_that_it_is_fixed(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org", language="zh")
+    second = make.make_report(shenzhen, contact="two@example.org", language="en", same_as=work_order.public_id)
+    work(shenzhen)
+    before = len(inbox())
+
+    happen(shenzhen, work_order, EventKind.FIXED, photos=[str(uuid4())])
+    work(shenzhen)
+
+    mails = {mail["To"]: mail for mail in inbox() if "已处理" in mail["Subject"] or "Fixed" in mail["Subject"]}
+    assert before == 2
+    assert set(mails) == {"one@example.org", "two@example.org"}
+    assert "粤海街道办反馈已处理完毕" in body(mails["one@example.org"])
+    assert second.number in body(mails["two@example.org"])
+    assert keys.tracking_url(second.id) in body(mails["two@example.org"])
+    for told, other in (("one", "two"), ("two", "one")):
+        assert f"{other}@example.org" not in mails[f"{told}@example.org"].as_string()
+
+
+def test_receipt_and_joining_are_told_to_their_own_reporter_only(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org", language="en")
+    make.make_report(shenzhen, contact="two@example.org", language="en", same_as=work_order.public_id)
+
+    work(shenzhen)
+
+    told = {(mail["To"], mail["Subject"].split(":")[0]) for mail in inbox()}
+    assert told == {("one@example.org", "Received"), ("two@example.org", "Already being worked on")}
+
+
+def test_a_second_fan_out_adds_no_delivery(shenzhen: Session) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org")
+    event = happen(shenzhen, work_order, EventKind.SIGNED)
+
+    first = service.fan_out(shenzhen, event.id, now=LATER)
+    second = service.fan_out(shenzhen, event.id, now=LATER)
+
+    assert (first, second) == (1, 0)
+    assert shenzhen.scalar(select(func.count()).select_from(Delivery)) == 1
+    assert len(due_jobs(shenzhen)) == 1
+
+
+def test_a_second_run_of_a_delivery_sends_nothing(
+    shenzhen: Session, work: Work, server: Server, by_smtp: ByServer
+) -> None:
+    by_smtp(server.url)
+    make.make_report(shenzhen, contact="one@example.org")
+    work(shenzhen)
+
+    tasks.deliver(delivery_id=str(only_delivery(shenzhen).id))
+
+    assert len(server.mails) == 1
+    assert only_delivery(shenzhen).state is DeliveryState.SENT
+    assert only_delivery(shenzhen).last_answer == "250 taken as 42"
+
+
+def test_a_dispatch_is_not_told_by_itself(shenzhen: Session) -> None:
+    event = happen(shenzhen, make.make_work_order(shenzhen, contact="one@example.org"), EventKind.DISPATCHED)
+
+    assert service.fan_out(shenzhen, event.id, now=LATER) == 0
+
+
+def test_a_note_that_is_not_public_is_told_to_nobody(shenzhen: Session) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org")
+    event = append(shenzhen, work_order, EventKind.NOTE, at=LATER, by="crew", content={"note": "inside"}, public=False)
+    shenzhen.flush()
+
+    assert service.fan_out(shenzhen, event.id, now=LATER) == 0
+
+
+def test_a_public_note_is_told_in_its_words(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org", language="en")
+    happen(shenzhen, work_order, EventKind.NOTE, note="The lamp is ordered.")
+
+    work(shenzhen)
+
+    assert "The lamp is ordered." in body(inbox()[-1])
+
+
+def test_an_event_that_nobody_knows_is_no_fault(shenzhen: Session) -> None:
+    assert service.fan_out(shenzhen, uuid4(), now=LATER) == 0
+
+
+def test_who_joins_later_is_not_told_what_happened_before(shenzhen: Session) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org")
+    event = happen(shenzhen, work_order, EventKind.SIGNED)
+    make.make_report(
+        shenzhen, now=LATER + dt.timedelta(seconds=1), contact="two@example.org", same_as=work_order.public_id
+    )
+
+    assert service.fan_out(shenzhen, event.id, now=LATER + dt.timedelta(minutes=1)) == 1
+
+
+def test_a_phone_number_is_kept_and_waits_for_its_channel(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    make.make_report(shenzhen, contact="13800138000")
+
+    work(shenzhen)
+
+    subscription = shenzhen.scalars(select(Subscription)).one()
+    assert subscription.channel is ChannelKind.SMS
+    assert keys.unseal(subscription.address) == "+8613800138000"
+    assert inbox() == []
+    assert shenzhen.scalars(select(Delivery)).all() == []
+
+
+def test_an_answer_for_now_is_tried_again_later(
+    shenzhen: Session, work: Work, server: Server, by_smtp: ByServer
+) -> None:
+    by_smtp(server.url)
+    server.answers["RCPT"] = "450 4.2.0 <{address}> is greylisted"
+    make.make_report(shenzhen, contact="one@example.org")
+    start = utcnow()
+    work(shenzhen)
+    waiting = only_delivery(shenzhen)
+    assert waiting.state is DeliveryState.QUEUED
+    (at,) = due_jobs(shenzhen)
+    assert at == waiting.next_at
+    assert at is not None
+    assert at - start > dt.timedelta(seconds=deliveries.FIRST_WAIT_S / 2)
+
+    server.answers.clear()
+    tasks.deliver(delivery_id=str(waiting.id))
+
+    shenzhen.expire_all()
+    sent = only_delivery(shenzhen)
+    assert sent.state is DeliveryState.SENT
+    assert sent.sent_at is not None
+    assert [(each.number, each.ok) for each in attempts_of(shenzhen, sent.id)] == [(1, False), (2, True)]
+    assert attempts_of(shenzhen, sent.id)[0].answer == "450 4.2.0 <(address)> is greylisted"
+
+
+def test_after_ten_tries_it_is_given_up(shenzhen: Session, work: Work, server: Server, by_smtp: ByServer) -> None:
+    by_smtp(server.url)
+    server.answers["RCPT"] = "450 4.2.0 busy"
+    make.make_report(shenzhen, contact="one@example.org")
+    work(shenzhen)
+
+    for _ in range(deliveries.MOST_TRIES + 2):
+        tasks.deliver(delivery_id=str(only_delivery(shenzhen).id))
+
+    given_up = only_delivery(shenzhen)
+    assert given_up.state is DeliveryState.GIVEN_UP
+    assert given_up.tries == len(attempts_of(shenzhen, given_up.id)) == deliveries.MOST_TRIES
+    assert given_up.next_at is None
+
+
+def test_a_mailbox_that_does_not_exist_ends_the_subscription(
+    shenzhen: Session, work: Work, server: Server, by_smtp: ByServer
+) -> None:
+    by_smtp(server.url)
+    server.answers["RCPT"] = "550 5.1.1 <{address}>: no such mailbox"
+    work_order = make.make_work_order(shenzhen, contact="one@example.org")
+    work(shenzhen)
+
+    event = happen(shenzhen, work_order, EventKind.SIGNED)
+
+    failed = only_delivery(shenzhen)
+    assert failed.state is DeliveryState.FAILED
+    assert failed.last_answer == "550 5.1.1 <(address)>: no such mailbox"
+    assert shenzhen.scalars(select(Subscription)).one().ended_at is not None
+    assert service.fan_out(shenzhen, event.id, now=LATER) == 0
+
+
+def test_mail_that_is_refused_for_its_content_leaves_the_subscription(
+    shenzhen: Session, work: Work, server: Server, by_smtp: ByServer
+) -> None:
+    by_smtp(server.url)
+    server.answers["DATA"] = "554 5.7.1 looks like spam"
+    make.make_report(shenzhen, contact="one@example.org")
+
+    work(shenzhen)
+
+    assert only_delivery(shenzhen).state is DeliveryState.FAILED
+    assert shenzhen.scalars(select(Subscription)).one().ended_at is None
+
+
+def test_a_delivery_of_a_dead_worker_is_taken_again(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    delivery = queued(shenzhen)
+    start = utcnow()
+    assert deliveries.take(shenzhen, delivery.id, now=start) is not None
+    shenzhen.flush()
+
+    early = deliveries.recover(shenzhen, now=start + deliveries.TAKEN_FOR)
+    shenzhen.execute(text("DELETE FROM procrastinate_jobs"))
+    late = deliveries.recover(shenzhen, now=start + deliveries.TAKEN_FOR + dt.timedelta(seconds=1))
+    work(shenzhen)
+
+    assert (early, late) == (0, 1)
+    sent = only_delivery(shenzhen)
+    assert sent.state is DeliveryState.SENT
+    assert [(each.number, each.ok) for each in attempts_of(shenzhen, sent.id)] == [(1, None), (2, True)]
+    assert len(inbox()) == 1
+
+
+def test_a_delivery_whose_job_was_lost_is_queued_again(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    delivery = queued(shenzhen)
+    shenzhen.execute(text("DELETE FROM procrastinate_jobs"))
+    delivery.next_at = utcnow() - dt.timedelta(minutes=6)
+    shenzhen.flush()
+
+    tasks.recover(timestamp=0)
+    work(shenzhen)
+
+    assert only_delivery(shenzhen).state is DeliveryState.SENT
+    assert len(inbox()) == 1
+
+
+def test_a_delivery_that_is_being_sent_is_not_taken_twice(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+
+    first = deliveries.take(shenzhen, delivery.id, now=LATER)
+    second = deliveries.take(shenzhen, delivery.id, now=LATER)
+
+    assert first is not None
+    assert second is None
+
+
+def test_a_late_failure_does_not_undo_what_was_sent_meanwhile(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+    slow = deliveries.take(shenzhen, delivery.id, now=LATER)
+    shenzhen.flush()
+    deliveries.recover(shenzhen, now=LATER + dt.timedelta(minutes=6))
+    quick = deliveries.take(shenzhen, delivery.id, now=LATER + dt.timedelta(minutes=6))
+    assert slow is not None
+    assert quick is not None
+
+    later = LATER + dt.timedelta(minutes=7)
+    deliveries.record(shenzhen, quick, deliveries.Outcome(deliveries.Result.SENT, "250 ok"), now=later)
+    deliveries.record(shenzhen, slow, deliveries.Outcome(deliveries.Result.LATER, "timeout"), now=later)
+
+    assert delivery.state is DeliveryState.SENT
+    assert delivery.last_answer == "250 ok"
+    assert [each.answer for each in attempts_of(shenzhen, delivery.id)] == ["timeout", "250 ok"]
+
+
+def test_a_worker_that_dies_ten_times_over_a_message_does_not_get_it_again(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+
+    for _ in range(deliveries.MOST_TRIES):
+        assert deliveries.take(shenzhen, delivery.id, now=LATER) is not None
+        delivery.state = DeliveryState.QUEUED
+
+    assert deliveries.take(shenzhen, delivery.id, now=LATER) is None
+    assert delivery.state is DeliveryState.GIVEN_UP
+
+
+def test_a_contact_under_another_secret_key_is_tried_later(shenzhen: Session, work: Work) -> None:
+    make.make_report(shenzhen, contact="one@example.org")
+    shenzhen.scalars(select(Subscription)).one().address = Fernet(Fernet.generate_key()).encrypt(b"one@example.org")
+
+    work(shenzhen)
+
+    assert only_delivery(shenzhen).state is DeliveryState.QUEUED
+    assert "SECRET_KEY" in only_delivery(shenzhen).last_answer
+
+
+def test_a_contact_whose_channel_was_taken_away_is_tried_later(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+    parcel = deliveries.take(shenzhen, delivery.id, now=LATER)
+    assert parcel is not None
+
+    outcome = deliveries.hand_over(dataclasses.replace(parcel, channel=ChannelKind.SMS))
+
+    assert outcome.result is deliveries.Result.LATER
+
+
+def test_the_address_column_does_not_hold_the_address(shenzhen: Session) -> None:
+    make.make_report(shenzhen, contact="one@example.org")
+
+    stored = shenzhen.scalars(text("SELECT address FROM subscriptions")).one()
+
+    assert b"one" not in bytes(stored)
+    assert b"example" not in bytes(stored)
+
+
+def test_addresses_are_forgotten_some_days_after_the_end(
+    shenzhen: Session, work: Work, inbox: Inbox, post_settings: Settings
+) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org")
+    make.make_report(shenzhen, contact="two@example.org", item="B0101")
+    work_order.closed_at = utcnow() - dt.timedelta(days=post_settings.contact_days, seconds=1)
+    shenzhen.flush()
+
+    tasks.forget(timestamp=0)
+    work(shenzhen)
+
+    shenzhen.expire_all()
+    kept = {row.work_order_id == work_order.id: row for row in shenzhen.scalars(select(Subscription))}
+    assert kept[True].address == b""
+    assert kept[True].erased_at is not None
+    assert kept[False].erased_at is None
+    assert [mail["To"] for mail in inbox()] == ["two@example.org"]
+
+
+def test_what_was_queued_for_a_forgotten_address_is_given_up(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+    shenzhen.scalars(select(Subscription)).one().erased_at = LATER
+    shenzhen.flush()
+
+    assert deliveries.take(shenzhen, delivery.id, now=LATER) is None
+    assert delivery.state is DeliveryState.GIVEN_UP
+
+
+def test_a_reporter_who_was_moved_hears_of_the_other_work_order(shenzhen: Session) -> None:
+    first = make.make_report(shenzhen, contact="one@example.org")
+    other = make.make_work_order(shenzhen, item="B0101")
+
+    service.move_subscriptions(shenzhen, subscriber=first.id, to_work_order_id=other.id)
+
+    assert service.fan_out(shenzhen, happen(shenzhen, other, EventKind.SIGNED).id, now=LATER) == 1
+
+
+def test_a_second_contact_of_a_report_replaces_the_first(shenzhen: Session) -> None:
+    work_order = make.make_work_order(shenzhen, contact="one@example.org")
+    subscriber = shenzhen.scalars(select(Subscription)).one().subscriber
+
+    subscription = subscribe(shenzhen, work_order.id, subscriber, "two@example.org")
+
+    assert keys.unseal(subscription.address) == "two@example.org"
+    assert shenzhen.scalar(select(func.count()).select_from(Subscription)) == 1
+
+
+def test_an_unusable_contact_is_refused(shenzhen: Session) -> None:
+    work_order = make.make_work_order(shenzhen)
+
+    with pytest.raises(UnusableContact):
+        subscribe(shenzhen, work_order.id, uuid4(), "one@example.org\r\nBcc: two@example.org")
+
+
+def test_the_wait_grows_to_six_hours_and_never_runs_together() -> None:
+    waits = [[deliveries.wait_s(tries) for _ in range(20)] for tries in range(1, deliveries.MOST_TRIES)]
+
+    for tries, drawn in enumerate(waits):
+        longest = min(6 * 3600, 60 * 3**tries)
+        assert all(longest / 2 <= wait <= longest for wait in drawn)
+        assert len(set(drawn)) > 1
+
+
+def subscribe(session: Session, work_order_id: UUID, subscriber: UUID, contact: str) -> Subscription:
+    return service.subscribe(
+        session, work_order_id=work_order_id, subscriber=subscriber, contact=contact, language="zh", now=LATER
+    )
+
+
+def queued(session: Session) -> Delivery:
+    """Queue the delivery of a signed work order to its one reporter, and leave it there."""
+    work_order = make.make_work_order(session, contact="one@example.org")
+    session.execute(text("DELETE FROM procrastinate_jobs"))
+    service.fan_out(session, happen(session, work_order, EventKind.SIGNED).id, now=LATER)
+    session.execute(text("DELETE FROM procrastinate_jobs WHERE task_name = 'notify.fan_out'"))
+    return only_delivery(session)
