@@ -1,0 +1,71 @@
+"""What intake and tracking refuse."""
+
+from __future__ import annotations
+
+from app.errors import Conflict, NotFound, Unprocessable
+
+
+class NoPosition(Unprocessable):
+    """Neither the request nor a photo says where it is."""
+
+    title = "Where is it?"
+
+    def __init__(self) -> None:
+        detail = "Send lon and lat, or a photo that carries its position; browsers often strip it from the photo."
+        super().__init__(detail, errors=[{"pointer": "/lon", "detail": detail}])
+
+
+class DatumMissing(Unprocessable):
+    """The city demands that the datum of a position is named."""
+
+    title = "Which datum?"
+
+    def __init__(self) -> None:
+        detail = "This city demands `datum` beside a position: wgs84 (GPS, browsers), gcj02 (Amap, WeChat) or bd09."
+        super().__init__(detail, errors=[{"pointer": "/datum", "detail": detail}])
+
+
+class NothingSaid(Unprocessable):
+    """A report without photo, item and words says nothing."""
+
+    title = "What is it?"
+
+    def __init__(self) -> None:
+        detail = "Send at least a photo, an item or a description."
+        super().__init__(detail, errors=[{"pointer": "/photos", "detail": detail}])
+
+
+class KeyReused(Conflict):
+    """The Idempotency-Key was used for a report with other content."""
+
+    title = "This Idempotency-Key stands for another report"
+
+    def __init__(self) -> None:
+        super().__init__("Use a new UUID for a new report; repeat a report only with exactly the same content.")
+
+
+class NotTheSame(Unprocessable):
+    """The work order in ``same_as`` cannot be the same problem: unknown, not public, or too far away."""
+
+    title = "It cannot be the same"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, errors=[{"pointer": "/same_as", "detail": detail}])
+
+
+class SameAsClosed(Conflict):
+    """The work order in ``same_as`` is closed already."""
+
+    title = "That one is closed already"
+
+    def __init__(self) -> None:
+        super().__init__("Leave out same_as: a new work order is opened for what you see now.")
+
+
+class NoSuchReport(NotFound):
+    """No report has this tracking link."""
+
+    title = "There is no report under this link"
+
+    def __init__(self) -> None:
+        super().__init__("Check that the link is complete; it stands in the first answer and in every message.")

@@ -1,0 +1,114 @@
+"""Reads of reports: what is similar nearby, the photos of a report, the reports of a work order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from app.catalogue.city import City
+from app.catalogue.models import Item, Joining
+from app.geo.types import Point, metres, near
+from app.media.models import Photo
+from app.reports.models import Report, ReportLink, ReportPhoto
+from app.workorders.lifecycle import State
+from app.workorders.models import LIVE, WorkOrder
+
+SUGGESTED = 3
+FIXED_DAYS = 3
+WITHOUT_ITEM_M = 50.0
+
+_PUBLIC = text("NOT work_orders.sensitive")
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A work order that may be about the same problem; ``photo_id`` is its first picture."""
+
+    work_order: WorkOrder
+    distance_m: float
+    photo_id: UUID | None
+
+
+def find_similar(session: Session, point: Point, *, item: Item | None, city: City, now: dt.datetime) -> list[Similar]:
+    """Find up to three work orders near a point that are open, or were fixed within three days, nearest first.
+
+    With an item: of that item, within the pack's radius and the item's window. Without: of any item, within 50 m.
+    Sensitive ones are never shown, nor those of items that never join.
+    """
+    if item is not None and (item.joining is Joining.NEVER or item.sensitive):
+        return []
+    limits = city.limits
+    radius = WITHOUT_ITEM_M if item is None else limits.duplicate_candidates_m
+    days = limits.duplicate_candidates_days if item is None else item.dedup_window_days
+    distance = metres(WorkOrder.position, point).label("distance")
+    statement = (
+        select(WorkOrder, distance)
+        .join(WorkOrder.item)
+        .where(LIVE, _PUBLIC, near(WorkOrder.position, point, radius))
+        .where(WorkOrder.opened_at > now - dt.timedelta(days=min(days, limits.duplicate_candidates_days)))
+        .where((WorkOrder.state != State.FIXED) | (WorkOrder.fixed_at > now - dt.timedelta(days=FIXED_DAYS)))
+        .options(joinedload(WorkOrder.item))
+        .order_by(distance, WorkOrder.opened_at)
+        .limit(SUGGESTED)
+    )
+    named = WorkOrder.item_code == item.code if item is not None else Item.joining != Joining.NEVER
+    rows = session.execute(statement.where(named)).all()
+    photos = _first_photos(session, [row[0].id for row in rows])
+    return [Similar(work_order, metre, photos.get(work_order.id)) for work_order, metre in rows]
+
+
+def _first_photos(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    if not work_order_ids:
+        return {}
+    statement = (
+        select(ReportLink.work_order_id, ReportPhoto.photo_id)
+        .join(ReportPhoto, ReportPhoto.report_id == ReportLink.report_id)
+        .join(Photo, Photo.id == ReportPhoto.photo_id)
+        .where(ReportLink.work_order_id.in_(work_order_ids), Photo.rendered_at.is_not(None))
+        .ext(distinct_on(ReportLink.work_order_id))
+        .order_by(ReportLink.work_order_id, ReportLink.linked_at, ReportPhoto.position)
+    )
+    return {row.work_order_id: row.photo_id for row in session.execute(statement)}
+
+
+def photos_of_report(session: Session, report_id: UUID) -> Sequence[Photo]:
+    """Give the photos of a report in the order in which they were sent."""
+    statement = (
+        select(Photo)
+        .join(ReportPhoto, ReportPhoto.photo_id == Photo.id)
+        .where(ReportPhoto.report_id == report_id)
+        .order_by(ReportPhoto.position)
+    )
+    return session.scalars(statement).all()
+
+
+def reports_of(session: Session, work_order_id: UUID) -> Sequence[Report]:
+    """Give the reports of a work order, first filed first."""
+    link = aliased(ReportLink)
+    statement = (
+        select(Report)
+        .join(link, link.report_id == Report.id)
+        .where(link.work_order_id == work_order_id)
+        .order_by(Report.filed_at, Report.id)
+    )
+    return session.scalars(statement).all()
+
+
+def photos_of_reports(session: Session, work_order_id: UUID) -> dict[UUID, list[UUID]]:
+    """Give the photo ids of every report of a work order, by report."""
+    statement = (
+        select(ReportPhoto.report_id, ReportPhoto.photo_id)
+        .join(ReportLink, ReportLink.report_id == ReportPhoto.report_id)
+        .where(ReportLink.work_order_id == work_order_id)
+        .order_by(ReportPhoto.report_id, ReportPhoto.position)
+    )
+    found: dict[UUID, list[UUID]] = {}
+    for report_id, photo_id in session.execute(statement):
+        found.setdefault(report_id, []).append(photo_id)
+    return found

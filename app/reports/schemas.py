@@ -1,0 +1,243 @@
+"""Wire shapes of reports, tracking and the staff's view of a work order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from app.api.uploads import photos_field
+from app.catalogue.city import Language
+from app.geo.datums import Datum
+from app.reports.steps import Progress
+from app.workorders.lifecycle import Action, Outcome, State, Step
+from app.workorders.models import DeadlineKind, EventKind
+
+DESCRIPTION_LENGTH = 2000
+ACCURACY_MOST_M = 100_000.0
+_POSITION = (
+    (-180.0, 180.0, "Longitude lies between -180 and 180 degrees."),
+    (-90.0, 90.0, "Latitude lies between -90 and 90 degrees; is it swapped with the longitude?"),
+)
+
+
+def _degrees(low: float, high: float, error: str) -> validate.Range:
+    return validate.Range(low, high, error=error)
+
+
+class Key(Schema):
+    """The header that makes a repeat harmless."""
+
+    idempotency_key = fields.UUID(
+        data_key="Idempotency-Key",
+        metadata={"description": "The client's own UUID: the same request sent again is the same report, for ever"},
+    )
+
+
+class NewReportIn(Schema):
+    """What a resident sends: a multipart form with files, or JSON naming photos uploaded before."""
+
+    photos = photos_field()
+    lon = fields.Float(validate=_degrees(*_POSITION[0]), metadata={"description": "Longitude in degrees of `datum`"})
+    lat = fields.Float(validate=_degrees(*_POSITION[1]), metadata={"description": "Latitude in degrees of `datum`"})
+    accuracy = fields.Float(
+        load_default=0.0,
+        validate=validate.Range(0, ACCURACY_MOST_M, error="Accuracy is a radius in metres, 0 to 100000."),
+        metadata={"description": "Radius of the position's circle in metres"},
+    )
+    datum = fields.Enum(Datum, by_value=True, metadata={"description": "wgs84 where it is left out"})
+    item = fields.String(validate=validate.Length(max=100))
+    description = fields.String(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+    contact = fields.String(
+        validate=validate.Length(max=254), metadata={"description": "E-mail address or phone number; stored encrypted"}
+    )
+    language = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=35))
+    same_as = fields.String(validate=validate.Length(max=32), metadata={"description": "Id from /similar"})
+
+    @validates_schema
+    def _both_or_none(self, data: dict[str, Any], **_: Any) -> None:
+        if ("lon" in data) != ("lat" in data):
+            missing = "lat" if "lon" in data else "lon"
+            raise ValidationError({missing: ["Send lon and lat together, or neither."]})
+
+    @post_load
+    def _clean(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        for name in ("item", "description", "contact", "same_as"):
+            if isinstance(data.get(name), str):
+                data[name] = data[name].replace("\x00", "").strip()
+        return data
+
+
+class NamesOut(Schema):
+    """A thing of the city with its code and its names."""
+
+    code = fields.String(required=True)
+    name_zh = fields.String(required=True)
+    name_en = fields.String(required=True)
+
+
+class CandidateOut(Schema):
+    """A street that the accuracy circle touches, with its share of the circle."""
+
+    area = fields.Nested(NamesOut, required=True)
+    share = fields.Float(required=True)
+
+
+class PlaceOut(Schema):
+    """Where a report lies. ``match`` is exact, or nearest where no street covers the point."""
+
+    street = fields.Nested(NamesOut, required=True)
+    district = fields.Nested(NamesOut, required=True, allow_none=True)
+    match = fields.String(required=True)
+    distance_m = fields.Float(required=True)
+    approximate = fields.Boolean(
+        required=True, metadata={"description": "The city's boundaries are marked approximate: a demonstration"}
+    )
+    candidates = fields.List(fields.Nested(CandidateOut), required=True)
+
+
+class StepOut(Schema):
+    """One of the five public steps."""
+
+    step = fields.Enum(Step, by_value=True, required=True)
+    progress = fields.Enum(Progress, by_value=True, required=True)
+    at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class PictureOut(Schema):
+    """A picture in two sizes; a link answers once the picture is rendered."""
+
+    large = fields.Url(required=True)
+    small = fields.Url(required=True)
+
+
+class EventOut(Schema):
+    """A public line of history."""
+
+    kind = fields.Enum(EventKind, by_value=True, required=True)
+    at = fields.AwareDateTime(required=True)
+    unit = fields.Nested(NamesOut, required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
+    photos = fields.List(fields.Nested(PictureOut), required=True)
+
+
+class ReportOut(Schema):
+    """A report as its reporter sees it."""
+
+    number = fields.String(required=True)
+    tracking_url = fields.Url(required=True)
+    filed_at = fields.AwareDateTime(required=True)
+    work_order = fields.String(required=True, metadata={"description": "Public id of the work order"})
+    joined = fields.Boolean(required=True)
+    reports = fields.Integer(required=True, metadata={"description": "How many reports the work order has"})
+    state = fields.Enum(State, by_value=True, required=True)
+    item = fields.Nested(NamesOut, required=True)
+    place = fields.Nested(PlaceOut, required=True)
+    unit = fields.Nested(NamesOut, required=True, allow_none=True)
+    due_at = fields.AwareDateTime(required=True, allow_none=True)
+    steps = fields.List(fields.Nested(StepOut), required=True)
+    photos = fields.List(fields.Nested(PictureOut), required=True)
+    attribution = fields.String(required=True, metadata={"description": "Whose data the answer rests on"})
+
+
+class TrackOut(ReportOut):
+    """A report with the public history of its work order."""
+
+    description = fields.String(required=True)
+    events = fields.List(fields.Nested(EventOut), required=True)
+
+
+class SimilarIn(Schema):
+    """Where to look for the same problem."""
+
+    lon = fields.Float(required=True, validate=_degrees(*_POSITION[0]))
+    lat = fields.Float(required=True, validate=_degrees(*_POSITION[1]))
+    datum = fields.Enum(Datum, by_value=True, load_default=Datum.WGS84)
+    item = fields.String(validate=validate.Length(max=100))
+
+
+class SimilarOut(Schema):
+    """A work order that may be about the same problem."""
+
+    id = fields.String(required=True)
+    item = fields.Nested(NamesOut, required=True)
+    state = fields.Enum(State, by_value=True, required=True)
+    opened_at = fields.AwareDateTime(required=True)
+    distance_m = fields.Float(required=True)
+    reports = fields.Integer(required=True)
+    thumbnail = fields.Url(required=True, allow_none=True)
+
+
+class ItemIn(Schema):
+    """Words to search the catalogue for."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=100))
+    language = fields.Enum(Language, by_value=True, load_default=Language.ZH)
+
+
+class ItemOut(NamesOut):
+    """An item of the catalogue."""
+
+    kind = fields.String(required=True)
+    major_zh = fields.String(required=True)
+    major_en = fields.String(required=True)
+    urgency = fields.String(required=True)
+
+
+class StaffReportOut(Schema):
+    """A report as staff see it: never the contact."""
+
+    number = fields.String(required=True)
+    filed_at = fields.AwareDateTime(required=True)
+    description = fields.String(required=True)
+    channel = fields.String(required=True)
+    lon = fields.Float(required=True)
+    lat = fields.Float(required=True)
+    accuracy_m = fields.Float(required=True)
+    position_source = fields.String(required=True)
+    photos = fields.List(fields.Nested(PictureOut), required=True)
+
+
+class StaffEventOut(EventOut):
+    """A line of history as staff see it, with its number, author and hash."""
+
+    number = fields.Integer(required=True)
+    by = fields.String(required=True)
+    public = fields.Boolean(required=True)
+    hash = fields.String(required=True)
+
+
+class DeadlineOut(Schema):
+    """A clock."""
+
+    kind = fields.Enum(DeadlineKind, by_value=True, required=True)
+    unit = fields.String(required=True, allow_none=True)
+    starts_at = fields.AwareDateTime(required=True)
+    due_at = fields.AwareDateTime(required=True)
+    met_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class WorkOrderOut(Schema):
+    """A work order as staff see it, with the explanation of its assignment."""
+
+    id = fields.String(required=True)
+    state = fields.Enum(State, by_value=True, required=True)
+    legal = fields.List(fields.Enum(Action, by_value=True), required=True)
+    outcome = fields.Enum(Outcome, by_value=True, required=True, allow_none=True)
+    urgency = fields.String(required=True)
+    sensitive = fields.Boolean(required=True)
+    flags = fields.List(fields.String(), required=True)
+    item = fields.Nested(NamesOut, required=True)
+    lon = fields.Float(required=True)
+    lat = fields.Float(required=True)
+    street = fields.String(required=True)
+    district = fields.String(required=True, allow_none=True)
+    unit = fields.Nested(NamesOut, required=True, allow_none=True)
+    explanation = fields.Dict(required=True, allow_none=True)
+    opened_at = fields.AwareDateTime(required=True)
+    due_at = fields.AwareDateTime(required=True, allow_none=True)
+    fixed_at = fields.AwareDateTime(required=True, allow_none=True)
+    closed_at = fields.AwareDateTime(required=True, allow_none=True)
+    deadlines = fields.List(fields.Nested(DeadlineOut), required=True)
+    events = fields.List(fields.Nested(StaffEventOut), required=True)
+    reports = fields.List(fields.Nested(StaffReportOut), required=True)

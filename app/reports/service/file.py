@@ -1,0 +1,251 @@
+"""File a report: one transaction from what a resident sent to a work order with a responsible unit and a clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from app.accounts.service import SYSTEM
+from app.catalogue.calendar import due
+from app.catalogue.city import City, current_city
+from app.catalogue.models import Item
+from app.catalogue.service import get_item
+from app.crockford import random_name
+from app.db import insert_named
+from app.dispatch import service as dispatch
+from app.dispatch.resolve import Resolution, find_asset, resolve
+from app.geo.datums import Datum, to_wgs84
+from app.geo.service import Place, locate
+from app.geo.types import Point
+from app.media import service as media
+from app.media.models import Photo
+from app.notify import service as notify
+from app.notify.keys import tracking_hash, tracking_secret
+from app.reports.errors import DatumMissing, KeyReused, NoPosition, NothingSaid
+from app.reports.joining import find_same, take_same
+from app.reports.models import How, PositionSource, Report, ReportLink, ReportPhoto
+from app.workorders import service as workorders
+from app.workorders.models import EventKind, WorkOrder
+from app.workorders.timeline import append, canonical
+
+PHOTO_FAR_M = 200.0
+PHOTO_FAR = "photo_far_from_position"
+NUMBER_LENGTH = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReport:
+    """What a resident sent. ``lon`` and ``lat`` in degrees of ``datum``, ``accuracy`` in metres.
+
+    ``photos`` were accepted inline (already stored), ``photo_ids`` name photos that were uploaded before.
+    """
+
+    lon: float | None = None
+    lat: float | None = None
+    accuracy: float = 0.0
+    datum: Datum | None = None
+    item: str | None = None
+    description: str = ""
+    contact: str | None = None
+    language: str
+    channel: str = "web"
+    same_as: str | None = None
+    idempotency_key: UUID | None = None
+    photos: Sequence[media.Accepted] = ()
+    photo_ids: Sequence[UUID] = ()
+
+    def content_digest(self) -> bytes:
+        """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests."""
+        fields = {
+            "position": [self.lon, self.lat, self.accuracy, self.datum],
+            "words": [self.item, self.description, self.contact, self.language, self.channel, self.same_as],
+            "photos": [photo.digest for photo in self.photos],
+            "photo_ids": [str(photo_id) for photo_id in self.photo_ids],
+        }
+        return hashlib.sha256(canonical(fields)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A report that is filed; ``replayed`` where the same request came again."""
+
+    report: Report
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What was found out about a report before anything is written."""
+
+    city: City
+    item: Item
+    place: Place
+    source: PositionSource
+    resolution: Resolution
+    flags: list[str] = field(default_factory=list)
+
+
+def file_report(session: Session, new: NewReport, *, now: dt.datetime) -> Filed:
+    """File a report: locate it, join it or open a work order, dispatch that, tell the reporter.
+
+    The same idempotency key with the same content gives the same report again. Raises KeyReused for other content,
+    NoPosition, DatumMissing, NothingSaid, OutsideCity, UnknownItem, NotTheSame, SameAsClosed, UnusableContact or
+    NoSuchPhoto; then nothing is kept.
+    """
+    if new.idempotency_key is not None:
+        replayed = _replay(session, new)
+        if replayed is not None:
+            return replayed
+    photos = _record_photos(session, new, now=now)
+    situation = _find_out(session, new, photos, now=now)
+    work_order, how = _join_or_open(session, new, situation, now=now)
+    report = _write_report(session, new, situation, now=now)
+    session.add(ReportLink(report_id=report.id, work_order_id=work_order.id, how=how, linked_at=now))
+    session.add_all(
+        ReportPhoto(report_id=report.id, position=position, photo_id=photo.id) for position, photo in enumerate(photos)
+    )
+    if new.contact:
+        notify.subscribe(
+            session,
+            work_order_id=work_order.id,
+            subscriber=report.id,
+            contact=new.contact,
+            language=new.language,
+            now=now,
+        )
+    _tell(session, report, work_order, how, situation, now=now)
+    session.flush()
+    return Filed(report)
+
+
+def _replay(session: Session, new: NewReport) -> Filed | None:
+    """Find the report of this key; two requests with one key wait for each other here."""
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"report:{new.idempotency_key}"}
+    )
+    report = session.scalars(select(Report).where(Report.idempotency_key == new.idempotency_key)).one_or_none()
+    if report is None:
+        return None
+    if report.content_digest != new.content_digest():
+        raise KeyReused
+    return Filed(report, replayed=True)
+
+
+def _record_photos(session: Session, new: NewReport, *, now: dt.datetime) -> list[Photo]:
+    if not (new.photos or new.photo_ids or new.item or new.description):
+        raise NothingSaid
+    claimed = media.claim(session, new.photo_ids, now=now) if new.photo_ids else []
+    return [*claimed, *(media.record(session, photo, now=now, claimed=True) for photo in new.photos)]
+
+
+def _find_out(session: Session, new: NewReport, photos: Sequence[Photo], *, now: dt.datetime) -> _Situation:
+    city = current_city(session)
+    point, source = _position(new, photos, city)
+    place = locate(session, point, new.accuracy, nearest_limit_m=city.nearest_street_limit_m)
+    item = get_item(session, new.item or city.fallback_item)
+    asset = find_asset(session, item, place, city=city)
+    on = now.astimezone(city.timezone).date()
+    resolution = resolve(session, item, place, asset, city=city, on=on)
+    taken = [photo.position for photo in photos if photo.position is not None]
+    far = source is PositionSource.SENT and any(position.distance_m(point) > PHOTO_FAR_M for position in taken)
+    return _Situation(city, item, place, source, resolution, [PHOTO_FAR] if far else [])
+
+
+def _position(new: NewReport, photos: Sequence[Photo], city: City) -> tuple[Point, PositionSource]:
+    if new.lon is not None and new.lat is not None:
+        if new.datum is None and city.datum_required:
+            raise DatumMissing
+        return to_wgs84(new.lon, new.lat, new.datum or Datum.WGS84), PositionSource.SENT
+    for photo in photos:
+        if photo.position is not None:
+            return photo.position, PositionSource.PHOTO
+    raise NoPosition
+
+
+def _join_or_open(
+    session: Session, new: NewReport, situation: _Situation, *, now: dt.datetime
+) -> tuple[WorkOrder, How]:
+    city, item, place, asset = situation.city, situation.item, situation.place, situation.resolution.asset
+    if new.same_as:
+        return take_same(session, new.same_as, place), How.SAME_AS
+    same = find_same(session, item, place, asset, city=city, now=now)
+    if same is not None:
+        return same, How.AUTO
+    opened = workorders.open_work_order(session, item, place, asset=asset, flags=situation.flags, now=now)
+    return opened, How.OPENED
+
+
+def _write_report(session: Session, new: NewReport, situation: _Situation, *, now: dt.datetime) -> Report:
+    day = now.astimezone(situation.city.timezone).strftime("%Y%m%d")
+    report_id = uuid7()
+    return insert_named(
+        session,
+        Report,
+        "number",
+        lambda: f"{situation.city.report_prefix}-{day}-{random_name(NUMBER_LENGTH)}",
+        id=report_id,
+        idempotency_key=new.idempotency_key,
+        content_digest=new.content_digest(),
+        tracking_digest=tracking_hash(tracking_secret(report_id)),
+        description=new.description,
+        language=new.language,
+        channel=new.channel,
+        item_code=new.item,
+        position=situation.place.point,
+        position_source=situation.source,
+        accuracy_m=new.accuracy,
+        sent={"lon": new.lon, "lat": new.lat, "datum": new.datum.value if new.datum else None},
+        place=say_place(situation.place),
+        filed_at=now,
+    )
+
+
+def say_place(place: Place) -> dict[str, Any]:
+    """Name a place in the form that history and answers carry."""
+
+    def name(area: Any) -> dict[str, str] | None:
+        return {"code": area.code, "name_zh": area.name_zh, "name_en": area.name_en} if area else None
+
+    return {
+        "street": name(place.street),
+        "district": name(place.district),
+        "match": place.match.value,
+        "distance_m": round(place.distance_m, 1),
+        "approximate": place.approximate,
+        "candidates": [{"area": name(each.area), "share": round(each.share, 3)} for each in place.candidates],
+    }
+
+
+def _tell(
+    session: Session, report: Report, work_order: WorkOrder, how: How, situation: _Situation, *, now: dt.datetime
+) -> None:
+    """Append the history of the filing; a new work order is dispatched here."""
+    city, item = situation.city, situation.item
+    content: dict[str, Any] = {
+        "report": str(report.id),
+        "number": report.number,
+        "item": {"code": item.code, "name_zh": item.name_zh, "name_en": item.name_en},
+        "place": report.place,
+    }
+    work_order.reports += 1
+    if how is How.OPENED:
+        handling = due(now, item.handle_amount, item.handle_unit, city)
+        content |= {"unit": dispatch.say_unit(situation.resolution.unit), "due_at": handling.isoformat()}
+        append(session, work_order, EventKind.RECEIVED, at=now, by="reporter", content=content)
+        dispatch.assign(session, work_order, situation.resolution, by=SYSTEM, city=city, now=now)
+        return
+    lead = dispatch.lead_assignment(session, work_order)
+    if lead is not None:
+        content["unit"] = dispatch.say_unit(lead.unit)
+    if work_order.due_at is not None:
+        content["due_at"] = work_order.due_at.isoformat()
+    work_order.flags = sorted({*work_order.flags, *situation.flags})
+    append(session, work_order, EventKind.JOINED, at=now, by="reporter", content=content)

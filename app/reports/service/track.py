@@ -1,0 +1,76 @@
+"""Follow a report: what the one who sent it may see of its work order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.catalogue.city import City, current_city
+from app.catalogue.models import Unit
+from app.dispatch.service import lead_assignment
+from app.media.models import Photo
+from app.notify.keys import tracking_hash, tracking_url
+from app.reports.errors import NoSuchReport
+from app.reports.models import How, Report, ReportLink
+from app.reports.queries import photos_of_report
+from app.reports.steps import PublicStep, public_steps
+from app.workorders.models import TimelineEvent, WorkOrder
+from app.workorders.queries import history
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A report as its reporter sees it, with the public history of its work order."""
+
+    report: Report
+    work_order: WorkOrder
+    how: How
+    unit: Unit | None
+    steps: Sequence[PublicStep]
+    events: Sequence[TimelineEvent]
+    photos: Sequence[Photo]
+    city: City
+
+    @property
+    def joined(self) -> bool:
+        """Tell whether the report joined a work order that was open already."""
+        return self.how is not How.OPENED
+
+    @property
+    def tracking_url(self) -> str:
+        """Give the secret link of the report."""
+        return tracking_url(self.report.id)
+
+
+def track(session: Session, secret: str) -> Track:
+    """Find a report by the secret of its link. Raises NoSuchReport."""
+    report = session.scalars(select(Report).where(Report.tracking_digest == tracking_hash(secret))).one_or_none()
+    if report is None:
+        raise NoSuchReport
+    return show(session, report)
+
+
+def show(session: Session, report: Report) -> Track:
+    """Give a report as its reporter sees it now."""
+    statement = (
+        select(WorkOrder, ReportLink.how)
+        .join(ReportLink, ReportLink.work_order_id == WorkOrder.id)
+        .where(ReportLink.report_id == report.id)
+        .options(joinedload(WorkOrder.item))
+    )
+    work_order, how = session.execute(statement).one()
+    lead = lead_assignment(session, work_order)
+    events = history(session, work_order.id, public_only=True)
+    return Track(
+        report=report,
+        work_order=work_order,
+        how=how,
+        unit=lead.unit if lead else None,
+        steps=public_steps(work_order.state, events),
+        events=events,
+        photos=photos_of_report(session, report.id),
+        city=current_city(session),
+    )

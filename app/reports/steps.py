@@ -1,0 +1,53 @@
+"""The five steps that the public sees of a work order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.workorders.lifecycle import STEP_OF, State, Step
+from app.workorders.models import EventKind, TimelineEvent
+
+_STEP_OF_EVENT = {
+    EventKind.RECEIVED: Step.RECEIVED,
+    EventKind.DISPATCHED: Step.DISPATCHED,
+    EventKind.SIGNED: Step.IN_PROGRESS,
+    EventKind.FIXED: Step.FIXED,
+    EventKind.CLOSED: Step.CLOSED,
+}
+
+
+class Progress(StrEnum):
+    """Where a step stands."""
+
+    DONE = "done"
+    CURRENT = "current"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicStep:
+    """One of the five steps; ``at`` is when it was reached last."""
+
+    step: Step
+    progress: Progress
+    at: dt.datetime | None
+
+
+def public_steps(state: State, events: Sequence[TimelineEvent]) -> list[PublicStep]:
+    """Give the five steps of a work order from its state and its history."""
+    order = list(Step)
+    here = order.index(STEP_OF[state])
+    reached = {_STEP_OF_EVENT[event.kind]: event.at for event in events if event.kind in _STEP_OF_EVENT}
+    return [
+        PublicStep(step, _progress(place, here), reached.get(step) if place <= here else None)
+        for place, step in enumerate(order)
+    ]
+
+
+def _progress(place: int, here: int) -> Progress:
+    if place == here:
+        return Progress.DONE if place == len(Step) - 1 else Progress.CURRENT
+    return Progress.DONE if place < here else Progress.PENDING

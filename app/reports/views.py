@@ -1,0 +1,128 @@
+"""What is shown of a report and of a work order: plain members for the wire shapes and the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.accounts.service import Person
+from app.catalogue.city import current_city
+from app.dispatch.service import lead_assignment
+from app.media import service as media
+from app.reports.models import Report
+from app.reports.queries import photos_of_reports, reports_of
+from app.reports.service import Track
+from app.workorders import queries
+from app.workorders.lifecycle import legal
+from app.workorders.models import TimelineEvent
+from app.workorders.service import check_scope
+
+View = dict[str, Any]
+
+
+def show_picture(photo_id: UUID | str) -> dict[str, str]:
+    """Give the links of a photo's two renditions."""
+    known, here = UUID(str(photo_id)), media.current()
+    return {
+        "large": media.rendition_url(here, known, 1600, absolute=True),
+        "small": media.rendition_url(here, known, 320, absolute=True),
+    }
+
+
+def show_event(event: TimelineEvent) -> View:
+    """Show a line of history to the public; where its payload was erased, only kind and time are left."""
+    content = event.payload.content if event.payload else {}
+    return {
+        "kind": event.kind,
+        "at": event.at,
+        "unit": content.get("unit"),
+        "note": content.get("note"),
+        "photos": [show_picture(photo_id) for photo_id in content.get("photos", ())],
+    }
+
+
+def show_track(found: Track) -> View:
+    """Show a report to the one who sent it."""
+    report, work_order = found.report, found.work_order
+    return {
+        "number": report.number,
+        "tracking_url": found.tracking_url,
+        "filed_at": report.filed_at,
+        "description": report.description,
+        "work_order": work_order.public_id,
+        "joined": found.joined,
+        "reports": work_order.reports,
+        "state": work_order.state,
+        "item": work_order.item,
+        "place": report.place,
+        "unit": found.unit,
+        "due_at": work_order.due_at,
+        "steps": found.steps,
+        "events": [show_event(event) for event in found.events],
+        "photos": [show_picture(photo.id) for photo in found.photos],
+        "attribution": found.city.attribution,
+    }
+
+
+def version_of(found: Track) -> str:
+    """Give what changes whenever the view of a report does."""
+    work_order = found.work_order
+    return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version}"
+
+
+def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
+    """Show a work order to staff. Raises NoSuchWorkOrder outside their scope."""
+    city = current_city(session)
+    work_order = check_scope(queries.find_work_order(session, public_id), by=by, city=city)
+    lead = lead_assignment(session, work_order)
+    photos = photos_of_reports(session, work_order.id)
+    return {
+        "id": work_order.public_id,
+        "state": work_order.state,
+        "legal": legal(work_order.state),
+        "outcome": work_order.outcome,
+        "urgency": work_order.urgency.value,
+        "sensitive": work_order.sensitive,
+        "flags": work_order.flags,
+        "item": work_order.item,
+        "lon": work_order.position.lon,
+        "lat": work_order.position.lat,
+        "street": work_order.street,
+        "district": work_order.district,
+        "unit": lead.unit if lead else None,
+        "explanation": lead.explanation if lead else None,
+        "opened_at": work_order.opened_at,
+        "due_at": work_order.due_at,
+        "fixed_at": work_order.fixed_at,
+        "closed_at": work_order.closed_at,
+        "deadlines": queries.deadlines(session, work_order.id),
+        "events": [_show_line(event) for event in queries.history(session, work_order.id, public_only=False)],
+        "reports": [_show_report(report, photos) for report in reports_of(session, work_order.id)],
+        "version": f"{work_order.id} {work_order.events}",
+    }
+
+
+def _show_line(event: TimelineEvent) -> View:
+    return {
+        **show_event(event),
+        "number": event.number,
+        "by": event.by,
+        "public": event.public,
+        "hash": event.hash.hex(),
+    }
+
+
+def _show_report(report: Report, photos: dict[UUID, list[UUID]]) -> View:
+    return {
+        "number": report.number,
+        "filed_at": report.filed_at,
+        "description": report.description,
+        "channel": report.channel,
+        "lon": report.position.lon,
+        "lat": report.position.lat,
+        "accuracy_m": report.accuracy_m,
+        "position_source": report.position_source.value,
+        "photos": [show_picture(photo_id) for photo_id in photos.get(report.id, ())],
+    }

@@ -1,0 +1,64 @@
+"""Makers of test data: typed functions with sensible values, each of which a test may override."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from typing import Any
+from uuid import UUID, uuid4
+
+from PIL import Image
+from sqlalchemy.orm import Session
+
+from app.accounts import service as accounts
+from app.accounts.roles import Role
+from app.accounts.service import Person
+from app.media import service as media
+from app.media.models import Photo
+from app.reports.models import Report
+from app.reports.service import NewReport, file_report, show
+from app.workorders.models import WorkOrder
+
+NOW = dt.datetime(2026, 11, 23, 2, 0, tzinfo=dt.UTC)  # a Monday, 10:00 in Shenzhen
+YUEHAI = (113.9391, 22.5251)  # inside 粤海街道
+CITY = "440300"
+
+
+def make_photo(color: str = "gray", size: tuple[int, int] = (640, 480)) -> bytes:
+    """Give the bytes of a JPEG of one colour."""
+    target = io.BytesIO()
+    Image.new("RGB", size, color).save(target, "JPEG")
+    return target.getvalue()
+
+
+def make_report(session: Session, *, now: dt.datetime = NOW, **over: Any) -> Report:
+    """File a report of a street light in Yuehai."""
+    lon, lat = YUEHAI
+    values: dict[str, Any] = {"lon": lon, "lat": lat, "item": "B0121", "language": "zh", "description": "灯不亮"}
+    return file_report(session, NewReport(**(values | over)), now=now).report
+
+
+def make_work_order(session: Session, *, now: dt.datetime = NOW, **over: Any) -> WorkOrder:
+    """Open a work order by filing a report."""
+    return show(session, make_report(session, now=now, **over)).work_order
+
+
+def make_person(
+    session: Session, role: Role = Role.CREW, *, unit: str | None = None, area: str | None = CITY
+) -> tuple[Person, str]:
+    """Add a person of the city; give them and a token of theirs."""
+    name = f"Made-up {role.value} {uuid4()}"
+    staff = accounts.add_staff(session, name=name, role=role, unit=unit, area=area, now=NOW)
+    token = accounts.issue_token(session, staff, label="test", now=dt.datetime.now(dt.UTC))
+    return Person(staff.id, staff.name, staff.role, staff.unit, staff.area), token
+
+
+def make_after_photo(session: Session, *, color: str = "green") -> Photo:
+    """Record a photo that a crew took."""
+    accepted = media.accept(media.current(), [media.Upload("after.jpg", make_photo(color))])
+    return media.record(session, accepted[0], now=NOW, claimed=True)
+
+
+def new_key() -> UUID:
+    """Give an Idempotency-Key."""
+    return uuid4()

@@ -1,0 +1,105 @@
+"""The rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+from pathlib import Path
+
+from flask import Flask
+
+import app as package
+from app.config import _KINDS
+from app.errors import Problem
+from app.workorders.diagram import lifecycle_page
+
+ROOT = Path(__file__).parents[1]
+EDGES = {"routes.py", "tasks.py", "cli.py", "commands.py"}
+# Transactions begin at the edge; these are the edge's own.
+TRANSACTIONS = {"upkeep.py"}
+
+
+def sources() -> list[Path]:
+    return sorted(ROOT.glob("app/**/*.py"))
+
+
+def problems() -> list[type[Problem]]:
+    for module in pkgutil.walk_packages(package.__path__, "app."):
+        if not module.name.endswith("child"):
+            importlib.import_module(module.name)
+    found, waiting = [], [Problem]
+    while waiting:
+        kind = waiting.pop()
+        found.append(kind)
+        waiting += kind.__subclasses__()
+    return found
+
+
+def test_every_route_has_a_guard_or_is_listed_public(app: Flask) -> None:
+    without = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if getattr(app.view_functions[rule.endpoint], "guard", None) not in {"public", "staff"}
+        and not rule.endpoint.endswith("static")
+    ]
+
+    assert without == []
+
+
+def test_only_edges_begin_transactions_and_nothing_commits_by_hand() -> None:
+    begin = [path.name for path in sources() if "Session.begin()" in path.read_text() and path.name != "db.py"]
+    commit = [str(path) for path in sources() if re.search(r"\.commit\(", path.read_text())]
+
+    assert set(begin) <= EDGES | TRANSACTIONS
+    assert commit == []
+
+
+def test_every_problem_is_documented() -> None:
+    page = (ROOT / "docs/problems.md").read_text()
+
+    missing = [kind.slug() for kind in problems() if f"## {kind.slug()}\n" not in page]
+
+    assert missing == []
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+
+    documented = set(re.findall(r"^## ([A-Z_]+)$", page, re.MULTILINE))
+
+    assert documented == {name.upper() for name in _KINDS}
+
+
+def test_the_open_api_document_is_the_committed_one(app: Flask) -> None:
+    committed = json.loads((ROOT / "docs/openapi.json").read_text())
+
+    assert app.extensions["openapi"] == committed, "run `flask docs` and look at the difference"
+
+
+def test_the_lifecycle_page_is_generated_from_the_table() -> None:
+    assert (ROOT / "docs/lifecycle.md").read_text() == lifecycle_page(), "run `flask docs`"
+
+
+def test_the_readme_names_every_command_of_make() -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    page = (ROOT / "README.md").read_text()
+
+    assert [target for target in targets if f"make {target}" not in page] == []
+
+
+def test_settings_are_read_in_one_place() -> None:
+    readers = [path.name for path in sources() if "os.environ" in path.read_text()]
+
+    assert readers == ["config.py"]
+
+
+def test_the_words_of_geography_stay_in_geo() -> None:
+    outside = [
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if "geo" not in path.parts and re.search(r"\bST_|4326|WKB|SRID", path.read_text())
+    ]
+
+    assert [path for path in outside if not path.startswith(("app/catalogue/packs", "app/assets/packs"))] == []
