@@ -18,7 +18,7 @@ from app.workorders.diagram import lifecycle_page
 ROOT = Path(__file__).parents[1]
 EDGES = {"routes.py", "tasks.py", "cli.py", "commands.py"}
 # Transactions begin at the edge; these are the edge's own.
-TRANSACTIONS = {"upkeep.py"}
+TRANSACTIONS = {"ratelimit.py"}
 
 
 def sources() -> list[Path]:

@@ -10,11 +10,11 @@ from typing import Any
 import psycopg.errors
 from flask import Flask, Response, current_app, request
 from marshmallow import Schema, fields
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from app.errors import Conflict, Problem, Unavailable
+from app.errors import BadRequest, Conflict, Problem, Unavailable
 from app.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -109,6 +109,12 @@ def from_constraint(error: IntegrityError) -> Response:
     return from_problem(kind(detail))
 
 
+def from_data(error: DataError) -> Response:
+    """Say that a value cannot be a value of the database, such as a NUL character in a path."""
+    log.warning("value refused by the database", extra={"cause": type(error.orig).__name__})
+    return from_problem(BadRequest("A value of the request holds a character that text cannot have."))
+
+
 def from_anything(error: Exception) -> Response:
     """Log what nobody foresaw and say no more than the request's id."""
     log.error("unforeseen error", exc_info=error)
@@ -120,6 +126,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Problem, from_problem)
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(IntegrityError, from_constraint)
+    app.register_error_handler(DataError, from_data)
     for kind in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(kind, from_database)
     app.register_error_handler(Exception, from_anything)

@@ -16,7 +16,7 @@ from flask import current_app, request
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Reading, utcnow
+from app.db import Base, Session, utcnow
 from app.errors import TooMany
 
 WINDOW_SECONDS = 60
@@ -59,7 +59,7 @@ def count_request(most: int) -> None:
     start = now.replace(second=0, microsecond=0)
     key = str(current_app.config["SECRET_KEY"]).encode()
     address = hashlib.blake2b((request.remote_addr or "").encode(), key=key[:64], digest_size=16).digest()
-    with Reading() as session:
+    with Session.begin() as session:
         count = session.execute(_COUNT, {"address": address, "start": start}).scalar_one()
     if count > most:
         wait = WINDOW_SECONDS - now.second
@@ -70,5 +70,5 @@ def count_request(most: int) -> None:
 
 def forget_counts(now: dt.datetime) -> None:
     """Remove the counts of past windows."""
-    with Reading() as session:
+    with Session.begin() as session:
         session.execute(_FORGET, {"before": now - dt.timedelta(seconds=2 * WINDOW_SECONDS)})

@@ -6,22 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from marshmallow import fields, validate
 from werkzeug.datastructures import FileStorage
 
 from app.errors import Unprocessable
-
-PHOTOS_MOST = 6
-
-
-def photos_field() -> fields.List[Any]:
-    """Give the field of a schema that takes photos."""
-    return fields.List(
-        fields.Raw(metadata={"type": "string", "format": "binary"}),
-        load_default=list,
-        metadata={"description": "Up to six files; in JSON the ids of photos that were uploaded before"},
-        validate=validate.Length(max=PHOTOS_MOST, error=f"At most {PHOTOS_MOST} photos."),
-    )
 
 
 def read_uploads(values: Sequence[Any]) -> tuple[list[tuple[str, bytes]], list[UUID]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from app.api.uploads import photos_field
+from app.api.fields import Text, photos_field
 from app.workorders.lifecycle import Action, Outcome, State, legal
 
 NOTE_LENGTH = 2000
@@ -14,7 +14,7 @@ class NewMoveIn(Schema):
     """A step with a work order: a multipart form with photos, or JSON."""
 
     action = fields.Enum(Action, by_value=True, required=True)
-    note = fields.String(load_default="", validate=validate.Length(max=NOTE_LENGTH))
+    note = Text(load_default="", validate=validate.Length(max=NOTE_LENGTH))
     public = fields.Boolean(load_default=True, metadata={"description": "Whether reporters see a note"})
     photos = photos_field()
 

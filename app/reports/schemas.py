@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from app.api.uploads import photos_field
+from app.api.fields import Text, photos_field
 from app.catalogue.city import Language
 from app.geo.datums import Datum
 from app.reports.steps import Progress
@@ -46,26 +46,19 @@ class NewReportIn(Schema):
         metadata={"description": "Radius of the position's circle in metres"},
     )
     datum = fields.Enum(Datum, by_value=True, metadata={"description": "wgs84 where it is left out"})
-    item = fields.String(validate=validate.Length(max=100))
-    description = fields.String(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
-    contact = fields.String(
+    item = Text(validate=validate.Length(max=100))
+    description = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+    contact = Text(
         validate=validate.Length(max=254), metadata={"description": "E-mail address or phone number; stored encrypted"}
     )
-    language = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=35))
-    same_as = fields.String(validate=validate.Length(max=32), metadata={"description": "Id from /similar"})
+    language = Text(load_default=None, allow_none=True, validate=validate.Length(max=35))
+    same_as = Text(validate=validate.Length(max=32), metadata={"description": "Id from /similar"})
 
     @validates_schema
     def _both_or_none(self, data: dict[str, Any], **_: Any) -> None:
         if ("lon" in data) != ("lat" in data):
             missing = "lat" if "lon" in data else "lon"
             raise ValidationError({missing: ["Send lon and lat together, or neither."]})
-
-    @post_load
-    def _clean(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        for name in ("item", "description", "contact", "same_as"):
-            if isinstance(data.get(name), str):
-                data[name] = data[name].replace("\x00", "").strip()
-        return data
 
 
 class NamesOut(Schema):
@@ -153,7 +146,7 @@ class SimilarIn(Schema):
     lon = fields.Float(required=True, validate=_degrees(*_POSITION[0]))
     lat = fields.Float(required=True, validate=_degrees(*_POSITION[1]))
     datum = fields.Enum(Datum, by_value=True, load_default=Datum.WGS84)
-    item = fields.String(validate=validate.Length(max=100))
+    item = Text(validate=validate.Length(max=100))
 
 
 class SimilarOut(Schema):
@@ -171,7 +164,7 @@ class SimilarOut(Schema):
 class ItemIn(Schema):
     """Words to search the catalogue for."""
 
-    q = fields.String(load_default="", validate=validate.Length(max=100))
+    q = Text(load_default="", validate=validate.Length(max=100))
     language = fields.Enum(Language, by_value=True, load_default=Language.ZH)
 
 

@@ -161,6 +161,19 @@ def test_a_file_that_is_no_picture_is_named(client: FlaskClient) -> None:
     assert "notes.jpg" in answer.text
 
 
+def test_characters_that_no_text_can_have_are_left_out_or_refused(client: FlaskClient, shenzhen: Session) -> None:
+    filed = client.post("/api/v1/reports", json=form(description="dark\x00 lamp \ud800 "))
+    asked = client.get("/api/v1/similar", query_string={"lon": 114, "lat": 22.6, "item": "a\x00b"})
+    shown = client.get("/api/v1/work-orders/a%00b", headers=staff(shenzhen, Role.CREW))
+
+    assert filed.status_code == 201
+    assert (
+        body(client.get(body(filed)["tracking_url"].replace("/track", "/api/v1/track")))["description"] == "dark lamp ?"
+    )
+    assert asked.status_code == 422
+    assert shown.status_code == 400
+
+
 def test_similar_shows_what_is_near_with_distance_and_state(client: FlaskClient) -> None:
     filed = body(client.post("/api/v1/reports", json=form(item="B0220")))
     lon, lat = YUEHAI
