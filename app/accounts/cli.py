@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 
 import click
-from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app.accounts import service
 from app.accounts.models import Staff
 from app.accounts.roles import Role
 from app.catalogue.city import current_city
+from app.console import Commands
 from app.db import Reading, Session, utcnow
 
-staff = AppGroup("staff", help="Staff and their tokens.")
+staff = Commands("staff", help="Staff and their tokens.")
 
 DEMO_ROLES = (Role.CREW, Role.UNIT_MANAGER, Role.DISPATCHER, Role.SUPERVISOR)
 OWNER_ONLY = 0o600

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg.errors
 from flask import Flask, Response, current_app, request
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -31,6 +31,11 @@ _SLUGS = {413: "too-large", 422: "unprocessable", 429: "too-many", 400: "bad-req
 
 class ProblemSchema(Schema):
     """A problem as RFC 9457 has it; extension members may follow."""
+
+    class Meta:
+        """A client must ignore members that it does not know (RFC 9457, 3.2)."""
+
+        unknown = INCLUDE
 
     type = fields.Url(
         required=True, metadata={"description": "Names the kind of problem; docs/problems.md explains it"}

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 
 import click
-from flask.cli import AppGroup
 
 from app.catalogue.city import current_city
 from app.catalogue.service import get_item
+from app.console import Commands
 from app.db import Reading, utcnow
 from app.dispatch.resolve import find_asset, resolve
 from app.geo.datums import Datum, to_wgs84
 from app.geo.service import locate
 
-dispatch = AppGroup("dispatch", help="Who is responsible and why.")
+dispatch = Commands("dispatch", help="Who is responsible and why.")
 
 
 @dispatch.command("explain")
