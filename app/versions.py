@@ -52,8 +52,8 @@ def supersede(
 
     A current row that is missing in ``rows`` or differs is closed (``until`` = version); a row that is new or differs
     is added (``since`` = version). Each row has every column but those of ``Versioned``: plain values, enums, dicts
-    for JSONB, hexadecimal EWKB for shapes. ``key`` is the natural key. ``where`` limits the current rows that are
-    looked at: the others stay untouched. Must run in a transaction.
+    for JSONB, shapes as ``app.geo.queries`` writes them. ``key`` is the natural key. ``where`` limits the current
+    rows that are looked at: the others stay untouched. Must run in a transaction.
     """
     table: Table = class_mapper(model).local_table  # type: ignore[assignment]  # a table, never a join
     columns = [column.name for column in table.columns if column.name not in VERSION_COLUMNS]

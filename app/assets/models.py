@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from geoalchemy2 import Geography
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Versioned, current_key
+from app.geo.types import any_shape
 
 
 class Asset(Versioned, Base):
@@ -27,7 +27,5 @@ class Asset(Versioned, Base):
     asset_class: Mapped[str]
     name: Mapped[str]
     owner: Mapped[str]
-    geom: Mapped[Any] = mapped_column(
-        Geography("GEOMETRY", srid=4326, spatial_index=False), deferred=True, deferred_raiseload=True
-    )
+    geom: Mapped[Any] = mapped_column(any_shape(), deferred=True, deferred_raiseload=True)
     properties: Mapped[dict[str, Any]]

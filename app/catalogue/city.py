@@ -164,6 +164,8 @@ class Key:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("it must be a text")  # noqa: TRY004  # one kind of fault for all readers
+    if "\0" in value:
+        raise ValueError("it holds a NUL")
     return value.strip()
 
 
@@ -184,7 +186,7 @@ def _prefix(value: Any) -> str:
 def _zone(value: Any) -> ZoneInfo:
     try:
         return ZoneInfo(_code(value))
-    except (KeyError, OSError) as fault:
+    except (KeyError, ValueError, OSError) as fault:
         raise ValueError(f"{value!r} is no time zone of the IANA database") from fault
 
 

@@ -51,6 +51,11 @@ class GeographyPoint(TypeDecorator[Point]):
         return Point(shape.x, shape.y)
 
 
+def any_shape() -> Geography:
+    """Give the type of a column of points, lines and polygons; the table declares its index."""
+    return Geography("GEOMETRY", srid=4326, spatial_index=False)
+
+
 def near(column: Any, point: Point, radius_m: float | ColumnElement[float]) -> ColumnElement[bool]:
     """Match the rows of a geography column within a radius in metres; a GiST index on the column serves it."""
     return func.ST_DWithin(column, literal(point, GeographyPoint()), radius_m)

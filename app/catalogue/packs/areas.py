@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely import STRtree
 from shapely.geometry import Polygon
@@ -81,7 +82,7 @@ def _inside(feature: Feature, parent: Feature) -> bool:
 
 def _overlaps(level: Level, features: list[Feature]) -> Iterator[Fault]:
     """Compare the areas of one level, two by two; slivers are warnings."""
-    shapes: list[Any] = [feature.shape for feature in features]
+    shapes: Any = np.array([feature.shape for feature in features], dtype=object)
     for first, second in sorted(STRtree(shapes).query(shapes, predicate="intersects").T.tolist()):
         if first >= second:
             continue

@@ -18,6 +18,8 @@ AREA_TYPES = ("Polygon", "MultiPolygon")
 ASSET_TYPES = ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 
 _FEATURE_LINE = re.compile(r'\s*\{.{0,40}?"type"\s*:\s*"Feature"')
+# An escaped NUL: after an even number of backslashes.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(slots=True)
@@ -95,12 +97,22 @@ def _add(
     feature.properties = content["properties"]
     missing = [name for name in required if name not in feature.properties]
     collection.faults += [feature.fault(f"the property {name} is missing") for name in missing]
-    if "\\u0000" in json.dumps(feature.properties):
-        collection.faults.append(feature.fault("a property holds a NUL"))
+    if not _storable(feature.properties):
+        collection.faults.append(feature.fault("a property holds a NUL, half a character or no finite number"))
     try:
         feature.shape = _shape(content.get("geometry"), types)
     except ValueError as fault:
         collection.faults.append(feature.fault(str(fault)))
+
+
+def _storable(properties: dict[str, Any]) -> bool:
+    """Tell whether JSONB can hold the properties."""
+    try:
+        text = json.dumps(properties, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        return False
+    return not _NUL.search(text)
 
 
 def _shape(geometry: Any, types: tuple[str, ...]) -> BaseGeometry:
@@ -111,7 +123,15 @@ def _shape(geometry: Any, types: tuple[str, ...]) -> BaseGeometry:
         raise ValueError(f"the geometry is a {geometry.get('type')!r}, it must be one of {', '.join(types)}")
     try:
         made = shapely.force_2d(shape(geometry))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as fault:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        shapely.errors.ShapelyError,
+    ) as fault:
         raise ValueError(f"the coordinates cannot be read: {fault}") from fault
     if made.is_empty:
         raise ValueError("the geometry is empty")

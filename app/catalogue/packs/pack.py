@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.city import APPROXIMATE
+from app.catalogue.city import APPROXIMATE, KEYS, LIMITS
 from app.catalogue.packs import columns
 from app.catalogue.packs.faults import Fault, warning
 from app.catalogue.packs.features import AREA_TYPES, ASSET_TYPES, Collection, read_features
@@ -63,9 +63,11 @@ class Pack:
 
     @property
     def stored_settings(self) -> dict[str, Any]:
-        """Give city.toml with the days of calendar.csv, as a pack version keeps it."""
+        """Give the known keys of city.toml with the days of calendar.csv, as a pack version keeps them."""
+        known = {name: value for name, value in self.settings.items() if name in KEYS}
+        limits = {name: value for name, value in self.settings["limits"].items() if name in LIMITS}
         days = {row["date"].isoformat(): row["working"] for row in self.calendar.rows}
-        return {**self.settings, "calendar": days}
+        return {**known, "limits": limits, "calendar": days}
 
 
 def read_pack(folder: Path) -> Pack:
