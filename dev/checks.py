@@ -14,7 +14,6 @@ from dev.places import PROGRAMS, ROOT, VAR
 WORKERS = "2"
 FAST = "not browser and not kill"
 CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache", "htmlcov", ".coverage")
-BENCH_DATABASE = "ssp_bench"
 
 
 def test(words: Sequence[str], *, fast: bool) -> int:
@@ -35,39 +34,25 @@ def test(words: Sequence[str], *, fast: bool) -> int:
 def lint() -> None:
     """Check form, lint and the import contracts."""
     setup.ensure(development=True, server=False)
-    must("ruff", "format", "--check", ".")
-    must("ruff", "check", ".")
-    must("lint-imports")
+    must(["ruff", "format", "--check", "."], ["ruff", "check", "."], ["lint-imports", "--no-logo"])
 
 
 def form() -> None:
     """Format the code and mend what the linter can mend."""
     setup.ensure(development=True, server=False)
-    must("ruff", "format", ".")
-    must("ruff", "check", "--fix", ".")
+    must(["ruff", "format", "."], ["ruff", "check", "--fix", "."])
 
 
 def types() -> None:
     """Check the types; what is checked stands in pyproject.toml."""
     setup.ensure(development=True, server=False)
-    must("mypy")
+    must(["mypy"])
 
 
-def bench(words: Sequence[str], given: Mapping[str, str] = os.environ) -> int:
-    """Run the benchmarks on a database of their own in the private cluster; return their exit code."""
+def bench(words: Sequence[str]) -> int:
+    """Run the benchmarks, which make a cluster of their own; return their exit code."""
     setup.ensure(development=True)
-    cluster = main_cluster()
-    ran = cluster.running
-    cluster.start()
-    try:
-        cluster.ensure_database(BENCH_DATABASE)
-        plan = Plan.of({**given, "DATABASE_URL": ""})
-        settings = environment.settings(plan, given, cluster)
-        settings |= environment.databases(cluster, BENCH_DATABASE)
-        return call("python", "-m", "benchmarks", *words, settings=settings)
-    finally:
-        if not ran:
-            cluster.stop()
+    return call("python", "-m", "benchmarks", *words)
 
 
 def docs(given: Mapping[str, str] = os.environ) -> int:
@@ -84,7 +69,7 @@ def lock(words: Sequence[str]) -> None:
     header = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
     for name in ("requirements", "requirements-dev"):
         say(f"Compiling {name}.txt")
-        must("uv", "pip", "compile", *form, *header, *words, "-o", f"{name}.txt", f"{name}.in")
+        must(["uv", "pip", "compile", *form, *header, *words, "-o", f"{name}.txt", f"{name}.in"])
 
 
 def clean() -> None:
@@ -104,8 +89,12 @@ def call(program: str, *words: str, settings: Mapping[str, str] | None = None) -
     return subprocess.run([PROGRAMS / program, *words], cwd=ROOT, env=env, check=False).returncode
 
 
-def must(program: str, *words: str) -> None:
-    """Run a program of `.venv`; a failure is a Refusal."""
-    say(f"{program} {' '.join(words)}")
-    if call(program, *words):
-        raise Refusal(f"{program} is not content; what it said is above.")
+def must(*commands: Sequence[str]) -> None:
+    """Run programs of `.venv`, all of them even if one fails; a failure is a Refusal."""
+    failed = []
+    for program, *words in commands:
+        say(f"{program} {' '.join(words)}".strip())
+        if call(program, *words):
+            failed.append(program)
+    if failed:
+        raise Refusal(f"{' and '.join(dict.fromkeys(failed))} found faults; they are above.")

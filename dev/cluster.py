@@ -13,22 +13,21 @@ Every database is made from template1, which has the extensions, so that `CREATE
 import os
 import re
 import shutil
-import signal
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from dev import cluster_settings, locks, postgres, processes
+from dev import locks, postgres
 from dev.console import Refusal, warn
-from dev.places import NAME_ROOM, VAR, aside, socket_folder
+from dev.places import NAME_ROOM, VAR, aside
+from dev.postmaster import SUPERUSER, Postmaster
+
+__all__ = ["APP", "EXTENSIONS", "OWNER", "SUPERUSER", "Cluster", "all_clusters", "main_cluster", "scratch_cluster"]
 
 OWNER = "ssp_owner"  # owns the databases and runs the migrations
 APP = "ssp_app"  # the service
-SUPERUSER = "postgres"
 EXTENSIONS = ("postgis", "pg_trgm", "btree_gist")
-PATIENCE = 60.0  # seconds; a start after a crash may have much to replay
-GRACE = 20.0
 
 
 class Cluster:
@@ -41,33 +40,33 @@ class Cluster:
     @cached_property
     def home(self) -> Path:
         """Where the cluster lies: `folder`, or a place under /var/lib when the server's account may not enter that."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise Refusal(f"{self.folder.parent} cannot be made ({fault.strerror}).") from fault
         if postgres.may_enter(self.folder.parent):
             return self.folder
-        home = aside(self.folder).resolve()
-        warn(f"the account {postgres.ACCOUNT} may not enter {self.folder.parent}: the database lies in {home}")
-        return home
+        return aside(self.folder).resolve()
 
     @property
     def data(self) -> Path:
         """PostgreSQL's data folder."""
-        return self.home / "data"
+        return self._postmaster.data
 
     @property
     def socket(self) -> Path:
         """The folder of the socket: the `host` of a connection."""
-        return socket_folder(self.home, postgres.account().pw_uid)
+        return self._postmaster.socket
 
     @property
     def server(self) -> postgres.Server:
         """The installed version; `server.program("pgbench")` is the path of one of its programs."""
-        return postgres.server_for(self.data)
+        return self._postmaster.server
 
     @property
     def pid(self) -> int | None:
         """The process id of the running server, or None."""
-        pid = self._written_pid()
-        return pid if pid is not None and processes.works_in(pid, self.data) else None
+        return self._postmaster.pid
 
     @property
     def running(self) -> bool:
@@ -77,44 +76,35 @@ class Cluster:
     @property
     def busy(self) -> bool:
         """Whether somebody else is connected."""
-        count = (
-            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
-        return self.psql(count) != "0"
+        clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        return self.psql(f"{clients} AND pid <> pg_backend_pid()") != "0"
 
     def start(self) -> None:
         """Make the cluster when there is none and start it when it does not run; return when it takes connections."""
         self._make_home()
+        prepared = self.home / "prepared"
+        if self.home != self.folder and not prepared.exists():
+            warn(f"{postgres.ACCOUNT} may not enter {self.folder.parent}: the database lies in {self.home}")
         with self._locked():
             if not self.running:
-                self._require_ours()
-                self._initialise()
-                self._own_socket_folder()
-                self._configure()
-                self._clear_remains()
-                self._launch()
-            if not (self.home / "prepared").exists():
+                self._postmaster.start()
+            if not prepared.exists():
                 self.ensure_roles()
                 for extension in EXTENSIONS:
                     self.psql(f"CREATE EXTENSION IF NOT EXISTS {extension}", "template1")
-                (self.home / "prepared").touch()
+                prepared.touch()
 
     def stop(self) -> None:
         """Stop the server; open connections are ended. Nothing happens when it does not run."""
         if not self.running:
             return
         with self._locked():
-            command = [self.server.program("pg_ctl"), "stop", "-D", str(self.data), "-w", "-t", str(int(GRACE))]
-            if self.running and postgres.attempt([*command, "-m", "fast"], as_server=True).returncode and self.running:
-                postgres.must([*command, "-m", "immediate"], as_server=True)
+            if self.running:
+                self._postmaster.stop()
 
     def kill(self) -> None:
         """Kill the server as a crash would, for tests; return when its last process is gone."""
-        pid = self.pid
-        if pid is not None:
-            processes.send(pid, signal.SIGKILL)
-        if not processes.wait_until(lambda: not processes.working_in(self.data), GRACE):
-            raise Refusal(f"Processes of the cluster in {self.home} outlive it.")
+        self._postmaster.kill()
 
     def destroy(self) -> None:
         """Stop the server and delete all that it has."""
@@ -162,90 +152,31 @@ class Cluster:
         """Return the command of a psql that is connected to a database."""
         return [self.server.program("psql"), "-X", "-h", str(self.socket), "-U", role, "-d", database]
 
+    @cached_property
+    def _postmaster(self) -> Postmaster:
+        return Postmaster(self.home, durable=self.durable)
+
     def _locked(self) -> AbstractContextManager[None]:
         return locks.held(self.home / "lock", busy="", wait=True)
 
     def _make_home(self) -> None:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                self.home.chmod(0o755)  # for the server's account, whatever our umask
+            aside_too = [] if self.home == self.folder else [self.home.parent]
+            for folder in [self.home, *aside_too] if os.geteuid() == 0 else []:
+                folder.chmod(0o755)  # for the server's account, whatever our umask
         except OSError as fault:
             raise Refusal(f"{self.home} cannot be made ({fault.strerror}).") from fault
-
-    def _require_ours(self) -> None:
-        if self.data.exists() and self.data.stat().st_uid != postgres.account().pw_uid:
-            raise Refusal(f"{self.data} belongs to another account: run as that one, or delete the data with it.")
-
-    def _initialise(self) -> None:
-        if self.data.exists():
-            return
-        # initdb works on a folder of another name, so that an interrupted one is never taken for a whole.
-        draft = self.home / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
-        self._give_to_server(draft)
-        choices = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", f"--username={SUPERUSER}"]
-        unsafe = [] if self.durable else ["--no-sync"]
-        initdb = self.server.program("initdb")
-        postgres.must([initdb, "-D", str(draft), *choices, *unsafe], as_server=True)
-        with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(f"\ninclude = '{cluster_settings.FILE}'\n")
-        draft.rename(self.data)
-
-    def _own_socket_folder(self) -> None:
-        self.socket.mkdir(mode=0o700, exist_ok=True)
-        if self.socket.lstat().st_uid == os.geteuid():
-            self._give_to_server(self.socket)
-        found = self.socket.lstat()
-        if found.st_uid != postgres.account().pw_uid or not self.socket.is_dir() or found.st_mode & 0o77:
-            raise Refusal(f"{self.socket} is not a folder of our own: delete it.")
-
-    def _configure(self) -> None:
-        text = cluster_settings.render(self.socket, durable=self.durable)
-        file = self.data / cluster_settings.FILE
-        file.write_text(text, encoding="utf-8")
-        self._give_to_server(file)
-
-    def _clear_remains(self) -> None:
-        """Remove what a killed server left, when its process id now belongs to something else.
-
-        PostgreSQL clears up by itself unless that id is in use, as it may be after a reboot. The last of its
-        processes must be gone before, for they still write.
-        """
-        if self._written_pid() is None:
-            return
-        if not processes.wait_until(lambda: not processes.working_in(self.data), GRACE):
-            raise Refusal(f"Processes of a killed server still work in {self.data}.")
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-        for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
-            (self.socket / name).unlink(missing_ok=True)
-
-    def _launch(self) -> None:
-        log = self.data / "server.log"
-        if log.exists():
-            log.replace(self.data / "server.log.1")
-        command = [self.server.program("pg_ctl"), "start", "-D", str(self.data), "-l", str(log)]
-        if postgres.attempt([*command, "-w", "-t", str(int(PATIENCE))], as_server=True).returncode:
-            said = log.read_text(errors="replace").strip().split("\n") if log.exists() else []
-            fatal = [line for line in said if "FATAL" in line or "ERROR" in line or "HINT" in line]
-            raise Refusal(f"PostgreSQL does not start: {' '.join(fatal[-2:]) or 'see ' + str(log)}")
-
-    def _give_to_server(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            account = postgres.account()
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-
-    def _written_pid(self) -> int | None:
-        try:
-            return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-        except (OSError, ValueError):
-            return None
 
 
 def main_cluster() -> Cluster:
     """Return the cluster of `make run`: its data last."""
     return Cluster(VAR / "pg")
+
+
+def all_clusters() -> list[Cluster]:
+    """Return every cluster that a checkout may have, whether it is there or not: also that of the benchmarks."""
+    return [main_cluster(), scratch_cluster(), Cluster(VAR / "bench-pg")]
 
 
 def scratch_cluster() -> Cluster:

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType
 
@@ -37,19 +37,30 @@ def run(given: Mapping[str, str] = os.environ) -> None:
 
 
 def prepare(plan: Plan, env: Mapping[str, str]) -> None:
-    """Bring the database to the newest schema, and put the city and the demonstration's staff in."""
+    """Bring the database to the newest schema and put the city in."""
     say("Migrating the database")
     flask(env, "db", "upgrade")
     say(f"Loading the city pack {plan.pack} if the database is empty")
     flask(env, "city", "load", str(plan.pack), "--if-empty")
-    if not plan.external:
-        flask(env, "staff", "demo", "--file", str(TOKENS))
 
 
 def flask(env: Mapping[str, str], *words: str) -> None:
     """Run a command of the application; its output is shown."""
     if subprocess.run([PROGRAMS / "flask", *words], cwd=ROOT, env=env, check=False).returncode:
-        raise Refusal(f"flask {' '.join(words[:2])} failed; what it said is above.")
+        raise Refusal(_failed(words))
+
+
+def ask_flask(env: Mapping[str, str], *words: str) -> str:
+    """Run a command of the application and return its output; only its complaints are shown."""
+    command = [str(PROGRAMS / "flask"), *words]
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise Refusal(_failed(words))
+    return done.stdout.strip()
+
+
+def _failed(words: Sequence[str]) -> str:
+    return f"flask {' '.join(words[:2])} failed; what it said is above."
 
 
 def _serve(plan: Plan, given: Mapping[str, str]) -> None:
@@ -66,8 +77,11 @@ def _serve(plan: Plan, given: Mapping[str, str]) -> None:
         service = Service(env)
         ending.callback(service.stop)
         service.start()
+        if not plan.external:  # while they start, for each command takes a second to load the application
+            ask_flask(env, "staff", "demo", "--file", str(TOKENS))
+        sample = ask_flask(env, "city", "sample").split("\n")[-1].split()
         wait_until_ready(plan.address, service)
-        say(welcome(plan, _sample(env)))
+        say(welcome(plan, sample))
         service.watch(lambda: None if plan.external else _revive(cluster))
 
 
@@ -76,13 +90,6 @@ def _revive(cluster: Cluster) -> None:
     if not cluster.running:
         say("The database is gone: starting it again")
         cluster.start()
-
-
-def _sample(env: Mapping[str, str]) -> list[str]:
-    """Return longitude, latitude and an item to report with, as the application proposes them."""
-    command = [str(PROGRAMS / "flask"), "city", "sample"]
-    said = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False).stdout
-    return (said.strip().splitlines() or [""])[-1].split()
 
 
 def _end_gently() -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from dev import locks, processes
-from dev.cluster import main_cluster, scratch_cluster
+from dev.cluster import all_clusters
 from dev.console import Refusal, say
 from dev.places import VAR
 from dev.run import LOCK
@@ -17,7 +17,7 @@ GRACE = 60.0  # seconds for a run to end in order
 
 
 def stop() -> None:
-    """End the run of this checkout and both clusters. What does not run is left alone."""
+    """End the run of this checkout and its clusters. What does not run is left alone."""
     if not VAR.exists():
         return
     # Who holds the lock is the run: no process that got its id by chance can.
@@ -29,7 +29,7 @@ def stop() -> None:
             processes.send(pid, signal.SIGKILL)
             processes.wait_until(lambda: locks.holder(LOCK) is None, GRACE)
     end_leftovers()
-    for cluster in (main_cluster(), scratch_cluster()):
+    for cluster in all_clusters():
         if cluster.running:
             say(f"Stopping the database in {cluster.home}")
             cluster.stop()
@@ -43,7 +43,7 @@ def reset(given: Mapping[str, str] = os.environ) -> None:
     if given.get("YES") != "1":
         _ask()
     stop()
-    for cluster in (main_cluster(), scratch_cluster()):
+    for cluster in all_clusters():
         cluster.destroy()
     shutil.rmtree(VAR)
     say("The data are deleted.")

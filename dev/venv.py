@@ -18,9 +18,9 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 
 
-def fingerprint(files: Iterable[Path], python: str = PYTHON) -> str:
-    """Return what a virtual environment of these requirement files and this Python is known by."""
-    total = hashlib.sha256(python.encode())
+def fingerprint(files: Iterable[Path], python: str = PYTHON, place: Path = VENV) -> str:
+    """Return what a virtual environment of these requirement files, of this Python and at this place is known by."""
+    total = hashlib.sha256(f"{python}\0{place}".encode())
     for file in files:
         total.update(b"\0" + file.read_bytes())
     return total.hexdigest()
@@ -66,9 +66,14 @@ def ensure(*, development: bool) -> None:
 
 
 def _works() -> bool:
-    """Tell whether the environment has a pip that works and is of the Python that runs us."""
+    """Tell whether the environment has a pip that works, is of the Python that runs us, and was made where it lies.
+
+    The programs of an environment name its place: in a checkout that was moved or copied they run another's.
+    """
     probe = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
     try:
+        if str(VENV) not in (PROGRAMS / "pip").read_text(encoding="utf-8"):
+            return False
         found = subprocess.run([PROGRAMS / "python", "-c", probe], capture_output=True, text=True, check=False)
     except OSError:
         return False

@@ -33,12 +33,12 @@ def main(words: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m dev", description="Set up, run and test this checkout.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    added = {name: verbs.add_parser(name, help=text) for name, text in HELP.items()}
+    added = {name: verbs.add_parser(name, help=text, allow_abbrev=False) for name, text in HELP.items()}
     added["setup"].add_argument("--tests", action="store_true", help="also what the tests need")
     added["test"].add_argument("--fast", action="store_true", help="without browser and kill tests")
     added["psql"].add_argument("--tests", action="store_true", help="of the cluster of the tests")
     added["psql"].add_argument("--role", default=SUPERUSER, choices=(SUPERUSER, OWNER, APP))
-    added["psql"].add_argument("database", nargs="?", help="default: the one of CITY")
+    added["psql"].add_argument("--database", help="default: the one of CITY")
     return parser
 
 
@@ -81,7 +81,7 @@ HELP = {
     "stop": "end what runs in this checkout",
     "reset": "delete all data of this checkout",
     "env": "print the settings of the running database as export lines",
-    "psql": "open psql on it",
+    "psql": "open psql on it; further words go to psql",
 }
 TAKES_MORE = {"test", "bench", "lock", "psql"}
 VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {

@@ -23,7 +23,7 @@ import shapely
 from shapely.geometry import MultiPoint, Point, Polygon, mapping
 
 FOLDER = Path(__file__).parent
-CITY = "440300"
+CITY = "440300-demo"
 WIDENED = 1.3
 LEAST_M = 900.0
 QUARTER = 4

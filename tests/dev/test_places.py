@@ -15,7 +15,7 @@ def test_a_socket_lies_beside_its_data_when_the_path_is_short() -> None:
     assert socket_folder(Path("/srv/app/var/pg"), 7) == Path("/srv/app/var/pg/socket")
 
 
-@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=200))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=200))
 def test_a_socket_always_fits_what_the_kernel_allows(name: str) -> None:
     folder = socket_folder(Path("/srv") / name, 7)
 
@@ -31,11 +31,11 @@ def test_two_long_checkouts_and_two_accounts_have_four_sockets() -> None:
 
 
 def test_the_clusters_of_one_checkout_move_aside_together_and_those_of_two_apart() -> None:
-    main, scratch = aside(Path("/root/one/var/pg")), aside(Path("/root/one/var/test-pg"))
+    main, scratch = aside(Path("/home/one/var/pg")), aside(Path("/home/one/var/test-pg"))
 
     assert main.parent == scratch.parent
     assert main != scratch
-    assert aside(Path("/root/two/var/pg")).parent != main.parent
+    assert aside(Path("/home/two/var/pg")).parent != main.parent
 
 
 def test_plain_codes_give_plain_names() -> None:

@@ -24,6 +24,13 @@ def test_another_python_needs_another_environment(tmp_path: Path) -> None:
     assert fingerprint([requirements], "3.11") != fingerprint([requirements], "3.12")
 
 
+def test_a_checkout_that_was_moved_needs_another_environment(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("flask==3.1.3\n")
+
+    assert fingerprint([requirements], place=Path("/a")) != fingerprint([requirements], place=Path("/b"))
+
+
 def test_an_environment_that_runs_is_not_yet_one_that_tests(tmp_path: Path) -> None:
     stamp(tmp_path, "run", "mark")
 
