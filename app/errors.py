@@ -10,8 +10,8 @@ import re
 from typing import Any, ClassVar
 
 
-class SettingsFault(Exception):
-    """The environment does not describe a service that can start."""
+class SettingsFault(SystemExit):
+    """The environment does not describe a service that can start: one line on standard error, exit code 1."""
 
 
 class Problem(Exception):

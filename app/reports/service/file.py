@@ -27,6 +27,7 @@ from app.geo.service import Place, locate
 from app.geo.types import Point
 from app.media import service as media
 from app.media.models import Photo
+from app.media.queries import find_photos
 from app.notify import service as notify
 from app.notify.keys import tracking_hash, tracking_secret
 from app.reports.errors import DatumMissing, KeyReused, NoPosition, NothingSaid
@@ -62,13 +63,16 @@ class NewReport:
     photos: Sequence[media.Accepted] = ()
     photo_ids: Sequence[UUID] = ()
 
-    def content_digest(self) -> bytes:
-        """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests."""
+    def content_digest(self, session: Session) -> bytes:
+        """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests.
+
+        A photo counts by its bytes, however it came: a second upload of the same file has another id.
+        """
+        uploaded = find_photos(session, self.photo_ids) if self.photo_ids else []
         fields = {
             "position": [self.lon, self.lat, self.accuracy, self.datum],
             "words": [self.item, self.description, self.contact, self.language, self.channel, self.same_as],
-            "photos": [photo.digest for photo in self.photos],
-            "photo_ids": [str(photo_id) for photo_id in self.photo_ids],
+            "photos": [*(photo.digest for photo in uploaded), *(photo.digest for photo in self.photos)],
         }
         return hashlib.sha256(canonical(fields)).digest()
 
@@ -134,7 +138,7 @@ def _replay(session: Session, new: NewReport) -> Filed | None:
     report = session.scalars(select(Report).where(Report.idempotency_key == new.idempotency_key)).one_or_none()
     if report is None:
         return None
-    if report.content_digest != new.content_digest():
+    if report.content_digest != new.content_digest(session):
         raise KeyReused
     return Filed(report, replayed=True)
 
@@ -193,7 +197,7 @@ def _write_report(session: Session, new: NewReport, situation: _Situation, *, no
         lambda: f"{situation.city.report_prefix}-{day}-{random_name(NUMBER_LENGTH)}",
         id=report_id,
         idempotency_key=new.idempotency_key,
-        content_digest=new.content_digest(),
+        content_digest=new.content_digest(session),
         tracking_digest=tracking_hash(tracking_secret(report_id)),
         description=new.description,
         language=new.language,
