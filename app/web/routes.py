@@ -50,6 +50,7 @@ def begin() -> None:
 
 
 blp.add_app_template_filter(words.name_of, "named")
+blp.add_app_template_filter(words.local, "local")
 
 
 @blp.context_processor

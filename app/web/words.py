@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import g, request
 
@@ -47,6 +48,12 @@ def place_of(place: dict[str, Any]) -> str:
     """Give district and street as one text."""
     street, district = name_of(place["street"]), name_of(place["district"])
     return f"{district}{street}" if g.language == "zh" else ", ".join(part for part in (street, district) if part)
+
+
+def local(url: str) -> str:
+    """Give path and query of one of our own URLs: the page may be open under another host than the public one."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
 
 
 def moment(at: dt.datetime | None) -> str:

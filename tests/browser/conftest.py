@@ -1,0 +1,76 @@
+"""A live service and a phone-sized Chromium."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from werkzeug.serving import make_server
+
+from app.config import Settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Without these Chromium asks hosts of its maker at every start.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE: ViewportSize = {"width": 360, "height": 740}
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give Chromium; it is part of the set-up, so that in CI it must be there."""
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail("chromium is missing, and this is CI")
+        pytest.skip("chromium is not installed: make setup does it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app: Flask, committed: Settings) -> Iterator[str]:
+    """Give the address of the application, served by a thread over a database of its own."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Open]:
+    """Give a function that opens a path on a phone; at the end no page may have complained."""
+    contexts, complaints = [], []
+
+    def open_page(path: str, **options: Any) -> Page:
+        context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda fault: complaints.append(str(fault)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.goto(address + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [line for line in complaints if "404" not in line and "422" not in line] == []
