@@ -92,12 +92,13 @@ class Databases:
             making = f"ssp_making_{kind}"
             self.cluster.drop_database(making)
             self.cluster.ensure_database(making)
-            _fill(kind, self._settings(making))
+            fill(kind, self._settings(making))
             self.cluster.psql(f"ALTER DATABASE {making} RENAME TO {name}")
             return name
 
 
-def _fill(kind: str, settings: Settings) -> None:
+def fill(kind: str, settings: Settings) -> None:
+    """Migrate a database and load a city pack of ../shared into it, none for ``empty``."""
     command.upgrade(alembic_config(settings), "head")
     if kind == "empty":
         return

@@ -1,0 +1,60 @@
+"""The whole bench at its smallest scale: that it runs, not what it measures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.recording import FILE, LOOK, READS
+from benchmarks.scale import TINY
+from benchmarks.site import ALL
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("bench")
+    env = {**os.environ, "BENCH": "tiny", "CITY": "cities/shenzhen"}
+    words = ["--page", str(folder / "page.md"), "--cluster", str(folder / "pg")]
+    command = [sys.executable, "-m", "benchmarks", *words]
+
+    ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return (folder / "page.md").read_text()
+
+
+def test_every_call_is_measured_at_every_size_beside_pgbench(page: str) -> None:
+    for measured in ALL:
+        for size in TINY.sizes:
+            rows = [line for line in page.splitlines() if line.startswith(f"| {measured.title} | {size:,} |")]
+            assert len(rows) == 1, (measured.title, size)
+            assert len(rows[0].split(" | ")) == 7
+
+
+def test_growth_is_told_of_every_call_and_judged_for_filing(page: str) -> None:
+    growth = page.partition("## Growth")[2].partition("##")[0]
+
+    for measured in ALL:
+        row = next(line for line in growth.splitlines() if line.startswith(f"| {measured.title} |"))
+        assert ("1.3" in row.rpartition(")")[2]) == measured.files
+
+
+def test_as_many_work_orders_stay_open_as_the_size_says(page: str) -> None:
+    assert f"({', '.join(f'{size:,}' for size in TINY.sizes)} at the end)" in page
+
+
+def test_every_call_has_its_plans(page: str) -> None:
+    for call in (*READS, LOOK, FILE):
+        assert f"<summary><code>{call}</code>: " in page
+
+
+def test_the_page_names_no_host_and_no_folder(page: str, tmp_path: Path) -> None:
+    assert os.uname().nodename not in page
+    assert str(ROOT) not in page
+    assert str(tmp_path.parent.parent) not in page

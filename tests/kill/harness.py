@@ -1,0 +1,113 @@
+"""A whole service of its own under test: durable cluster, web, worker, each of which may be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from app.config import Settings
+from dev.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+READY_SECONDS = 40.0
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Service:
+    """Web and worker over a database, as the Procfile starts them."""
+
+    cluster: Cluster
+    settings: Settings
+    folder: Path
+    port: int = field(default_factory=free_port)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Give where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, name: str) -> None:
+        """Start ``web`` or ``worker`` in a session of its own."""
+        command = {
+            "web": [
+                *(str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
+                *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", "--log-level", "error"),
+                "wsgi:app",
+            ],
+            "worker": [str(BIN / "flask"), "--app", "wsgi.py", "worker"],
+        }[name]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill(self, name: str) -> None:
+        """Kill ``web``, ``worker``, one ``web worker`` process or the ``database``, as a crash would."""
+        if name == "database":
+            self.cluster.kill()
+        elif name == "one of web":
+            children = psutil.Process(self.running["web"].pid).children()
+            if children:
+                children[0].send_signal(signal.SIGKILL)
+        else:
+            os.killpg(self.running[name].pid, signal.SIGKILL)
+            self.running.pop(name).wait()
+
+    def restore(self) -> None:
+        """Start again whatever does not run."""
+        if not self.cluster.running:
+            self.cluster.start()
+        for name in ("web", "worker"):
+            if name not in self.running or self.running[name].poll() is not None:
+                self.start(name)
+
+    def stop(self) -> None:
+        """End web and worker."""
+        for process in self.running.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.running.clear()
+
+    def wait_until_alive(self) -> None:
+        """Wait until the process answers."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if requests.get(f"{self.address}/healthz", timeout=2).ok:
+                    return
+            except requests.RequestException:
+                time.sleep(0.1)
+        message = f"no answer: {(self.folder / 'web.log').read_text()[-2000:]}"
+        raise TimeoutError(message)
+
+    def _environment(self) -> dict[str, str]:
+        settings: dict[str, Any] = {
+            "DATABASE_URL": self.settings.database_url,
+            "DATABASE_OWNER_URL": self.settings.database_owner_url,
+            "SECRET_KEY": self.settings.secret_key,
+            "MEDIA_ROOT": self.settings.media_root,
+            "MAIL_ROOT": self.settings.mail_root,
+            "REPORTS_PER_MINUTE": "0",
+            "LOG_LEVEL": "WARNING",
+        }
+        return os.environ | {name: str(value) for name, value in settings.items()}
