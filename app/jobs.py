@@ -6,7 +6,10 @@ and may run twice (a worker that dies is replaced, its jobs are taken up again),
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import logging
+import signal
 from typing import Any
 
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
@@ -15,6 +18,10 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 20
+PAUSE_SECONDS = 1
 MODULES = ["app.media.tasks", "app.notify.tasks", "app.upkeep"]
 
 queue = App(connector=PsycopgConnector(), import_paths=MODULES)
@@ -32,11 +39,43 @@ def enqueue(session: Session, name: str, *, at: dt.datetime | None = None, prior
 
 
 def run_worker(settings: Settings) -> None:
-    """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end."""
+    """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end.
+
+    A worker that lost its database waits for it and goes on.
+    """
+    asyncio.run(_work_until_told(settings))
+
+
+async def _work_until_told(settings: Settings) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    while not told.is_set():
+        work = asyncio.create_task(_work(settings))
+        waiting = asyncio.create_task(told.wait())
+        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        # Cancelling is how procrastinate is asked to end what it does and begin nothing more.
+        work.cancel()
+        waiting.cancel()
+        for ended in await asyncio.gather(work, waiting, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.warning("worker stopped", extra={"cause": f"{type(ended).__name__}: {ended}".strip()})
+        if not told.is_set():
+            log.warning("worker starts again")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _work(settings: Settings) -> None:
     url = make_url(settings.database_url).set(drivername="postgresql")
     conninfo = url.render_as_string(hide_password=False)
-    with queue.replace_connector(PsycopgConnector(conninfo=conninfo, max_size=settings.worker_concurrency + 2)):
-        queue.run_worker(concurrency=settings.worker_concurrency, shutdown_graceful_timeout=20)
+    connector = PsycopgConnector(conninfo=conninfo, max_size=settings.worker_concurrency + 2)
+    with queue.replace_connector(connector):
+        async with queue.open_async():
+            await queue.run_worker_async(
+                concurrency=settings.worker_concurrency,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                install_signal_handlers=False,
+            )
 
 
 __all__ = ["PATIENT", "enqueue", "queue", "run_worker"]

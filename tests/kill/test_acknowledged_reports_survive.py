@@ -142,7 +142,10 @@ def test_without_the_database_it_says_so_and_recovers_by_itself(service: Service
     ready = requests.get(f"{service.address}/readyz", timeout=20)
     service.cluster.start()
     phones.file(str(uuid4()))
+    wait_until_settled(create_engine(service.settings.database_url, poolclass=NullPool), seed=1)
 
+    assert all(process.poll() is None for process in service.running.values())
+    check_mail(service.settings.mail_root, phones)
     assert (refused.status_code, ready.status_code) == (503, 503)
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.headers["Retry-After"]
