@@ -16,6 +16,7 @@ from dev.console import Refusal, follow, say, warn
 CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 NO_CLUSTER = "create_main_cluster = false"
 CHROMIUM = Path("/usr/bin/chromium")
+LIBRARIES = Path("/usr/lib")
 CHINESE_FONTS = Path("/usr/share/fonts/opentype/noto")
 
 STEP = re.compile(r"((?:Get:\d+|Unpacking|Setting up) .{0,60})")
@@ -44,6 +45,8 @@ def needs(*, server: bool, browser: bool) -> list[Need]:
         found.append(Need(_server_packages, lambda: bool(postgres.with_postgis())))
     if browser:
         found.append(Need(lambda: ["chromium"], CHROMIUM.exists))
+        # Playwright's driver is a Node.js that a bare Debian cannot start without it.
+        found.append(Need(lambda: ["libatomic1"], lambda: any(LIBRARIES.glob("*/libatomic.so.1"))))
         found.append(Need(lambda: ["fonts-noto-cjk"], lambda: any(CHINESE_FONTS.glob("NotoSansCJK*"))))
     return found
 
