@@ -25,6 +25,7 @@ from app.geo.models import Level
 
 SURVEYED, APPROXIMATE = "surveyed", "approximate"
 CITIES_KEPT = 8
+SESSION_KEY = "city"
 
 # The role that hears of breached clocks and of what nobody takes. DESIGN: the life of a work order.
 DISPATCH_CENTRE = "dispatch_centre"
@@ -120,8 +121,15 @@ class City:
 def current_city(session: Session) -> City:
     """Give the city of the current pack version. Raises NoCity when nothing is loaded.
 
-    One small query asks for the version; settings are read when it is new to this process.
+    One small query a session asks for the version; settings are read when it is new to this process.
     """
+    known: City | None = session.info.get(SESSION_KEY)
+    if known is None:
+        known = session.info[SESSION_KEY] = _read_city(session)
+    return known
+
+
+def _read_city(session: Session) -> City:
     newest = select(PackVersion.number, PackVersion.digest).order_by(PackVersion.number.desc()).limit(1)
     found = session.execute(newest).first()
     if found is None:

@@ -21,6 +21,10 @@ class Part(StrEnum):
     CO = "co"
 
 
+# Literal SQL: a bound parameter would keep the planner from seeing that the partial index fits.
+LEAD = text(f"assignments.part = '{Part.LEAD}'")
+
+
 class Assignment(Base, Identified):
     """A unit's part in a work order. ``explanation`` says why this unit, as it was decided then."""
 

@@ -12,7 +12,7 @@ from app.accounts.service import Person
 from app.catalogue.calendar import due
 from app.catalogue.city import City
 from app.catalogue.models import TimeUnit, Unit, Urgency
-from app.dispatch.models import Assignment, Part
+from app.dispatch.models import LEAD, Assignment, Part
 from app.dispatch.resolve import Resolution
 from app.workorders import service as workorders
 from app.workorders.lifecycle import Action
@@ -54,7 +54,7 @@ def lead_assignment(session: Session, work_order: WorkOrder) -> Assignment | Non
     """Give the present lead assignment of a work order with its unit."""
     statement = (
         select(Assignment)
-        .where(Assignment.work_order_id == work_order.id, Assignment.part == Part.LEAD, Assignment.ended_at.is_(None))
+        .where(Assignment.work_order_id == work_order.id, LEAD, Assignment.ended_at.is_(None))
         .options(joinedload(Assignment.unit))
     )
     return session.scalars(statement).one_or_none()

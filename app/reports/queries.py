@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app.catalogue.city import City
 from app.catalogue.models import Item, Joining
@@ -53,7 +53,7 @@ def find_similar(session: Session, point: Point, *, item: Item | None, city: Cit
         .where(LIVE, _PUBLIC, near(WorkOrder.position, point, radius))
         .where(WorkOrder.opened_at > now - dt.timedelta(days=min(days, limits.duplicate_candidates_days)))
         .where((WorkOrder.state != State.FIXED) | (WorkOrder.fixed_at > now - dt.timedelta(days=FIXED_DAYS)))
-        .options(joinedload(WorkOrder.item))
+        .options(contains_eager(WorkOrder.item))
         .order_by(distance, WorkOrder.opened_at)
         .limit(SUGGESTED)
     )

@@ -11,7 +11,7 @@ from app.api.etag import answer_conditionally
 from app.api.guard import current_person, public, staff_only
 from app.api.ratelimit import limited
 from app.api.uploads import read_uploads
-from app.catalogue.city import current_city
+from app.catalogue.city import City, current_city
 from app.catalogue.queries import search_items
 from app.catalogue.service import get_item
 from app.db import Reading, Session, utcnow
@@ -38,8 +38,8 @@ def file_report(headers: dict[str, Any], new: dict[str, Any]) -> tuple[View, int
     """
     files, ids = read_uploads(new.pop("photos"))
     accepted = media.accept(media.current(), [media.Upload(name, data) for name, data in files]) if files else ()
-    new["language"] = preferred_language(new["language"])
     with Session.begin() as session:
+        new["language"] = preferred_language(current_city(session), new["language"])
         filed = service.file_report(
             session, service.NewReport(**new, **headers, photos=accepted, photo_ids=ids), now=utcnow()
         )
@@ -50,10 +50,9 @@ def file_report(headers: dict[str, Any], new: dict[str, Any]) -> tuple[View, int
     return shown, 201, answer
 
 
-def preferred_language(given: str | None) -> str:
+def preferred_language(city: City, given: str | None) -> str:
     """Give the city's language that was named (``zh-CN`` names ``zh``), or that the client likes best."""
-    with Reading() as session:
-        languages = [language.value for language in current_city(session).languages]
+    languages = [language.value for language in city.languages]
     named = (given or "").partition("-")[0].lower()
     return named if named in languages else request.accept_languages.best_match(languages) or languages[0]
 

@@ -4,53 +4,55 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
-from marshmallow import EXCLUDE, ValidationError
+from flask import Response as Page
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session as SessionType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
+from app.api import problems as answers
 from app.api.guard import public
 from app.api.ratelimit import count_request
 from app.api.uploads import read_uploads
 from app.catalogue.city import current_city
-from app.catalogue.models import Joining
+from app.catalogue.models import Item, Joining
 from app.catalogue.queries import list_items
 from app.catalogue.service import get_item
 from app.db import Reading, Session, utcnow
-from app.errors import Problem, Unprocessable
+from app.errors import Problem, TooLarge, Unavailable
 from app.geo.datums import Datum, to_wgs84
 from app.geo.types import Point
 from app.media import service as media
+from app.media.models import Photo
 from app.media.queries import find_photos
 from app.reports import service
-from app.reports.errors import NoSuchReport
+from app.reports.errors import KeyReused, NoSuchReport
 from app.reports.queries import Similar, find_similar
-from app.reports.schemas import NewReportIn
 from app.reports.views import show_picture, show_track, version_of
-from app.web import words
+from app.web import files, words
 from app.web.catalogue import problem_kinds
+from app.web.draft import Draft, accept_each
 
 blp = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
-STATIC = Path(__file__).parent / "static"
-VERSIONS = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:10] for path in STATIC.iterdir()}
-FORM = ("lon", "lat", "accuracy", "datum", "item", "description", "contact", "same_as")
+blp.after_request(files.set_caching)
+blp.add_app_template_filter(words.name_of, "named")
+blp.add_app_template_filter(words.local, "local")
 
 
 @blp.before_request
 def begin() -> None:
-    """Find the city and the language of the request."""
+    """Find the language of the request and the city; a static file needs neither."""
+    if request.endpoint == "web.static":
+        return
+    g.city, g.language = None, words.guess_language()
     with Reading() as session:
         g.city = current_city(session)
     g.language = words.choose_language(g.city)
-
-
-blp.add_app_template_filter(words.name_of, "named")
-blp.add_app_template_filter(words.local, "local")
 
 
 @blp.context_processor
@@ -62,33 +64,8 @@ def vocabulary() -> dict[str, Any]:
         "place_of": words.place_of,
         "moment": words.moment,
         "explain": words.explain,
-        "asset": lambda name: url_for("web.static", filename=name, v=VERSIONS[name]),
+        "asset": files.asset,
     }
-
-
-@dataclass(slots=True)
-class Draft:
-    """What a person has typed so far; ``photo_ids`` are photos that are stored and not yet claimed."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    photo_ids: list[UUID] = field(default_factory=list)
-    key: str = field(default_factory=lambda: str(uuid4()))
-
-    @classmethod
-    def from_form(cls) -> Draft:
-        """Read the form of the request; ids of photos that are no ids are left out."""
-        values = {name: request.form[name].strip() for name in FORM if request.form.get(name, "").strip()}
-        ids = [text for text in request.form.getlist("photo_ids") if _is_uuid(text)]
-        key = request.form.get("key", "")
-        return cls(values, [UUID(text) for text in ids], key if _is_uuid(key) else str(uuid4()))
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 @blp.get("/")
@@ -102,20 +79,19 @@ def form() -> str:
 @public
 def file() -> Response | str:
     """Take the form: keep its photos, ask whether it is one of those nearby, file it, show how to follow it."""
-    g.draft = draft = Draft.from_form()
+    g.draft = draft = Draft.read(request.form)
     count_request(current_app.config["REPORTS_PER_MINUTE"])
     _keep_photos(draft)
-    fields = _read(draft)
-    if "same_as" not in fields and not request.form.get("another"):
-        found = _suggestions(draft, fields)
-        if found:
-            return render_template("same.html", draft=draft, found=found, picture=show_picture)
-    new = service.NewReport(**fields, idempotency_key=UUID(draft.key), photo_ids=draft.photo_ids)
+    fields = draft.fields(g.language)
+    found = [] if "same_as" in fields or draft.another else _suggestions(draft, fields)
+    if found:
+        return render_template("same.html", draft=draft, found=found, picture=show_picture)
+    new = service.NewReport(**fields, idempotency_key=draft.key, photo_ids=draft.photo_ids)
     with Session.begin() as session:
         filed = service.file_report(session, new, now=utcnow())
         shown = service.show(session, filed.report)
     secret = shown.tracking_url.rsplit("/", 1)[1]
-    return redirect(url_for("web.track", secret=secret, lang=request.values.get("lang")), code=303)
+    return redirect(url_for("web.track", secret=secret, lang=g.language), code=303)
 
 
 @blp.get("/track/<secret>")
@@ -124,11 +100,10 @@ def track(secret: str) -> Response:
     """Show a report to the one who sent it."""
     with Reading() as session:
         found = service.track(session, secret)
-    shown = show_track(found)
-    response = make_response(render_template("track.html", report=shown, secret=secret))
-    tag = hashlib.blake2b(f"{version_of(found)} {g.language}".encode(), digest_size=12).hexdigest()
+    version = f"{version_of(found)} {g.language} {files.RELEASE}"
+    tag = hashlib.blake2b(version.encode(), digest_size=12).hexdigest()
+    response = make_response(render_template("track.html", report=show_track(found), tag=f'W/"{tag}"'))
     response.set_etag(tag, weak=True)
-    response.headers["Cache-Control"] = "private, no-cache"
     return response.make_conditional(request)
 
 
@@ -146,55 +121,84 @@ def no_such_report(_: NoSuchReport) -> tuple[str, int]:
 
 
 @blp.errorhandler(Problem)
-def form_again(problem: Problem) -> tuple[str, int] | Response:
-    """Show the form again with what was typed, the photos that were kept, and what is missing."""
-    draft = g.get("draft") or Draft()
-    page = make_response(_form(draft, problem), problem.status)
-    page.headers.extend(problem.headers)
+def show_problem(problem: Problem) -> Page:
+    """Show the form again with what was typed, the photos that were kept, and what is missing; else a plain page."""
+    draft = g.get("draft")
+    if isinstance(problem, KeyReused) and draft:
+        draft.key = uuid4()  # who sends it again after having read why means another report
+    page = _form(draft, problem) if draft else render_template("sorry.html", says=words.explain(problem))
+    response = make_response(page, problem.status)
+    response.headers.extend(problem.headers)
+    return response
+
+
+@blp.errorhandler(RequestEntityTooLarge)
+def too_large(_: RequestEntityTooLarge) -> Page:
+    """Say that the photos are too large together; nothing of the form could be read."""
+    return show_problem(TooLarge())
+
+
+@blp.errorhandler(OperationalError)
+@blp.errorhandler(InterfaceError)
+@blp.errorhandler(PoolTimeout)
+def database_away(error: OperationalError | InterfaceError | PoolTimeout) -> Page:
+    """Say that nothing was kept and that it may be sent again; without the database there is no form to show."""
+    answer = answers.from_database(error)
+    page = make_response(render_template("sorry.html", says=words.explain(Unavailable())), answer.status_code)
+    page.headers["Retry-After"] = answer.headers["Retry-After"]
     return page
+
+
+@blp.errorhandler(Exception)
+def unforeseen(error: Exception) -> Page:
+    """Log what nobody foresaw and show a page that names the request."""
+    answers.from_anything(error)
+    return make_response(render_template("sorry.html", says=words.unforeseen()), 500)
+
+
+# Without this the handler above would take 404 and 405 for faults of ours.
+blp.register_error_handler(HTTPException, answers.from_http)
 
 
 def _form(draft: Draft, problem: Problem | None = None) -> str:
     with Reading() as session:
         items = list_items(session)
-    groups = [(major, list(each)) for major, each in groupby(items, key=lambda item: (item.major_zh, item.major_en))]
-    faults = (
-        {error["pointer"].lstrip("/").split("/")[0] for error in problem.members.get("errors", [])}
-        if problem
-        else set()
-    )
+        kept = _unclaimed(session, draft)
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.major_zh, item.major_en), []).append(item)
     return render_template(
         "form.html",
         draft=draft,
         groups=groups,
+        kept=kept,
         problem=problem,
-        faults=faults,
+        faults=words.faults_of(problem) if problem else {},
         datums=list(Datum),
         picture=show_picture,
+        script_words=words.script_words(),
     )
+
+
+def _unclaimed(session: SessionType, draft: Draft) -> list[Photo]:
+    """Give the photos that can still be used: not those of a report, not those that were swept meanwhile."""
+    photos = find_photos(session, draft.photo_ids) if draft.photo_ids else []
+    return [photo for photo in photos if photo.claimed_at is None]
 
 
 def _keep_photos(draft: Draft) -> None:
     """Store the photos of the form before anything else can go wrong; the page then carries their ids."""
-    files, _ = read_uploads(request.files.getlist("photos"))
-    uploads = [media.Upload(name, data) for name, data in files]
-    if not uploads:
-        return
-    accepted = media.accept(media.current(), uploads)
-    with Session.begin() as session:
-        draft.photo_ids += [media.record(session, photo, now=utcnow(), claimed=False).id for photo in accepted]
+    sent, _ = read_uploads(request.files.getlist("photos"))
+    accepted, refusal = accept_each([media.Upload(name, data) for name, data in sent], kept=len(draft.photo_ids))
+    if accepted:
+        with Session.begin() as session:
+            draft.photo_ids += _record(session, accepted)
+    if refusal:
+        raise refusal
 
 
-def _read(draft: Draft) -> dict[str, Any]:
-    """Read the fields as the API does. Raises Unprocessable."""
-    try:
-        fields: dict[str, Any] = NewReportIn(unknown=EXCLUDE).load(draft.values)
-    except ValidationError as fault:
-        errors = [{"pointer": f"/{name}", "detail": " ".join(said)} for name, said in dict(fault.messages_dict).items()]
-        raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from fault
-    fields.pop("photos")
-    fields["language"] = g.language
-    return fields
+def _record(session: SessionType, accepted: Sequence[media.Accepted]) -> list[UUID]:
+    return [media.record(session, photo, now=utcnow(), claimed=False).id for photo in accepted]
 
 
 def _suggestions(draft: Draft, fields: dict[str, Any]) -> Sequence[Similar]:
@@ -207,7 +211,7 @@ def _suggestions(draft: Draft, fields: dict[str, Any]) -> Sequence[Similar]:
         return find_similar(session, point, item=item, city=g.city, now=utcnow()) if point else []
 
 
-def _point(session: Any, draft: Draft, fields: dict[str, Any]) -> Point | None:
+def _point(session: SessionType, draft: Draft, fields: dict[str, Any]) -> Point | None:
     if "lon" in fields:
         return to_wgs84(fields["lon"], fields["lat"], fields.get("datum") or Datum.WGS84)
     photos = find_photos(session, draft.photo_ids) if draft.photo_ids else []

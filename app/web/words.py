@@ -9,16 +9,43 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from app.catalogue.city import City
-from app.errors import Problem
-from app.web.texts import PROBLEMS_ZH, TEXTS
+from app.errors import Problem, Unprocessable
+from app.logs import request_id
+from app.web.texts import PROBLEMS, TEXTS
+from app.workorders.lifecycle import State
 
 _DAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def choose_language(city: City | None) -> str:
+# What the script of the form says; it gets them from the page, so that there is one list of texts.
+SCRIPT_WORDS = (
+    "position_set",
+    "position_denied",
+    "position_insecure",
+    "position_asking",
+    "sending",
+    "offline",
+    "photo_remove",
+    "photos_most",
+    "items_found",
+    "items_nothing",
+    "metres_away",
+    "reported_by",
+    "same_yes",
+    *(f"state_{state.value}" for state in State),
+)
+
+
+def guess_language() -> str:
+    """Give the language of a request before the city is known and its form read: ``lang`` of the URL, the browser's."""
+    asked = request.args.get("lang", "")
+    return asked if asked in TEXTS else request.accept_languages.best_match(list(TEXTS)) or next(iter(TEXTS))
+
+
+def choose_language(city: City) -> str:
     """Give the language of a request: ``lang`` of the URL or form, else what the browser likes best of the city's."""
-    languages = [language.value for language in city.languages] if city else list(TEXTS)
+    languages = [language.value for language in city.languages]
     asked = request.values.get("lang", "")
     return asked if asked in TEXTS else request.accept_languages.best_match(languages) or languages[0]
 
@@ -38,10 +65,27 @@ def name_of(thing: Any) -> str:
     return str(first or second)
 
 
+def script_words() -> dict[str, str]:
+    """Give the texts that the script of the form fills in itself."""
+    return {key: TEXTS[g.language][key] for key in SCRIPT_WORDS}
+
+
 def explain(problem: Problem) -> str:
-    """Give what a problem says to a resident, in the language of the request where there is a text for it."""
-    text = PROBLEMS_ZH.get(problem.slug()) if g.language == "zh" else None
+    """Give what a problem says to a resident; one without a text of its own speaks as it does to programs."""
+    text = PROBLEMS[g.language].get(problem.slug())
     return text.format(**problem.members) if text else problem.detail or problem.title
+
+
+def faults_of(problem: Problem) -> dict[str, str]:
+    """Give what is said beside each field that a problem points at, by field."""
+    named = [error["pointer"].lstrip("/").split("/")[0] for error in problem.members.get("errors", [])]
+    plain = problem.slug() == Unprocessable.slug()
+    return {name: TEXTS[g.language].get(f"fault_{name}", "") if plain else explain(problem) for name in named}
+
+
+def unforeseen() -> str:
+    """Give what is said where nobody knows what went wrong, with the request's name in our logs."""
+    return say("unforeseen", id=request_id.get())
 
 
 def place_of(place: dict[str, Any]) -> str:

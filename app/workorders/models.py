@@ -31,7 +31,13 @@ class WorkOrder(Base, Identified):
 
     __tablename__ = "work_orders"
     __table_args__ = (
-        Index("ix_work_orders_live_position", "position", postgresql_using="gist", postgresql_where=_LIVE_INDEX),
+        Index(
+            "ix_work_orders_live_position",
+            "position",
+            "item_code",
+            postgresql_using="gist",
+            postgresql_where=_LIVE_INDEX,
+        ),
         Index("ix_work_orders_lead_unit_state", "lead_unit", "state", "opened_at"),
         Index("ix_work_orders_live_asset", "asset_id", postgresql_where=_LIVE_INDEX),
     )

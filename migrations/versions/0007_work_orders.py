@@ -95,7 +95,7 @@ def upgrade() -> None:
     op.create_geospatial_index(
         "ix_work_orders_live_position",
         "work_orders",
-        ["position"],
+        ["position", "item_code"],
         unique=False,
         postgresql_using="gist",
         postgresql_where=sa.text("state <> 'closed'"),

@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.catalogue.city import SESSION_KEY
 from app.catalogue.errors import PackRefused
 from app.catalogue.models import PackVersion
 from app.catalogue.packs.faults import Fault
@@ -93,6 +94,7 @@ def load_pack(
         )
     )
     session.flush()
+    session.info.pop(SESSION_KEY, None)
     return Loaded(version=number, changed=True, counts=counts, notes=notes)
 
 

@@ -1,20 +1,32 @@
-// Reloads the page when there is something new, and copies its link.
+// Reloads the page when there is something new, waits for pictures in the making, hands out its link.
 "use strict";
 (() => {
-  const address = document.getElementById("steps").dataset.track;
-  const SECONDS = 20;
-  let tag = null;
+  const tag = document.getElementById("steps").dataset.tag;
+  const LOOK_SECONDS = 20;
   const look = async () => {
     if (document.hidden) return;
     try {
-      const answer = await fetch(address, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-      const now = answer.headers.get("ETag");
-      if (answer.status === 200 && tag && now !== tag) location.reload();
-      if (answer.status === 200) tag = now;
+      const answer = await fetch(location.href, { headers: { "If-None-Match": tag }, cache: "no-store" });
+      if (answer.status === 200) location.reload();
     } catch { /* offline: the next look may succeed */ }
   };
-  look();
-  setInterval(look, 1000 * SECONDS);
+  setInterval(look, 1000 * LOOK_SECONDS);
+  document.addEventListener("visibilitychange", look);
+
+  // A picture that was just sent is made ready by a job: some seconds.
+  const TRIES = 10;
+  document.querySelectorAll("main img").forEach((image) => {
+    const again = (tries) => {
+      if (tries > TRIES) return;
+      image.addEventListener("error", () => again(tries + 1), { once: true });
+      setTimeout(() => { image.src = image.getAttribute("src"); }, 1000 * tries);
+    };
+    if (image.complete && image.naturalWidth === 0 && image.currentSrc) again(1);
+    else image.addEventListener("error", () => again(1), { once: true });
+  });
+
+  // Filed: what the form kept on this device is not needed any more.
+  try { localStorage.removeItem("draft"); } catch { /* nothing was kept */ }
 
   const copy = document.getElementById("copy");
   if (navigator.clipboard) {
@@ -23,5 +35,10 @@
       await navigator.clipboard.writeText(location.href);
       copy.textContent = copy.dataset.done;
     });
+  }
+  const share = document.getElementById("share");
+  if (navigator.share) {
+    share.hidden = false;
+    share.addEventListener("click", () => navigator.share({ title: document.title, url: location.href }).catch(() => {}));
   }
 })();
