@@ -1,0 +1,153 @@
+"""The whole of it: ground, sizes, rounds, page."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from flask import Flask
+
+from app import create_app
+from app.catalogue.city import City as Pack
+from app.catalogue.city import current_city
+from app.config import Settings
+from app.db import Reading, connect, utcnow
+from benchmarks.calls import Asked, Inside, prepare
+from benchmarks.draws import City, Draw
+from benchmarks.ground import GROUND, city_folder, make_ground, make_size, settings_for
+from benchmarks.machine import machine
+from benchmarks.page import Findings, write_page
+from benchmarks.plans import explain
+from benchmarks.recording import record
+from benchmarks.rounds import Results, run
+from benchmarks.scale import Scale
+from benchmarks.site import Site
+from benchmarks.web import Server
+from dev.cluster import Cluster
+from dev.console import Refusal, say
+
+DRAWN = 1000
+DATABASE = "ssp_bench_{}"
+
+
+def bench(scale: Scale, cluster: Cluster) -> str:
+    """Measure on a cluster that is made for it and destroyed after; give the page."""
+    tell, machine_before = _timed(), os.getloadavg()[0]
+    with ExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
+        cluster.destroy()
+        ending.callback(cluster.destroy)
+        tell(f"a cluster of PostgreSQL {cluster.server.version} with fsync")
+        cluster.start()
+        ending.enter_context(_explained(cluster))
+        make_ground(cluster, city_folder(os.environ), scale.seeds, folder, tell)
+        for size in scale.sizes:
+            make_size(cluster, DATABASE.format(size), size, tell)
+        inputs = _draw(cluster, folder, scale)
+        sites = [_site(cluster, size, inputs, folder=folder, scale=scale, ending=ending) for size in scale.sizes]
+        _ready(sites, inputs, _app(cluster, folder, ending), scale, tell)
+        results = run(sites, scale.rounds, tell)
+        tell("plans")
+        return write_page(_findings(sites, results, inputs.pack, machine(cluster, sites[-1].database, machine_before)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What is asked for, the same at every size."""
+
+    pack: Pack
+    asked: Sequence[Asked]
+    draws: Sequence[Draw]
+
+
+def _draw(cluster: Cluster, folder: Path, scale: Scale) -> _Inputs:
+    engine = connect(Settings.from_environment(settings_for(cluster, GROUND, folder)))
+    chance = np.random.default_rng(2)
+    count = min(DRAWN, 20 * scale.recorded)
+    with Reading() as session:
+        pack, city = current_city(session), City.read(session, chance)
+        asked = prepare(session, city.ask(count, chance), pack)
+    engine.dispose()
+    return _Inputs(pack, asked, city.draw(count, chance))
+
+
+def _app(cluster: Cluster, folder: Path, ending: ExitStack) -> Flask:
+    """Make the application whose calls are recorded; its sessions are bound to the database in question then."""
+    settings = {**settings_for(cluster, GROUND, folder), "LOG_LEVEL": "WARNING"}
+    app = create_app(Settings.from_environment(settings))
+    ending.callback(app.extensions["engine"].dispose)
+    return app
+
+
+def _site(cluster: Cluster, size: int, inputs: _Inputs, *, folder: Path, scale: Scale, ending: ExitStack) -> Site:
+    database = DATABASE.format(size)
+    settings = settings_for(cluster, database, folder)
+    server = Server(settings)
+    ending.callback(server.stop)
+    engine = connect(Settings.from_environment(settings))
+    ending.callback(engine.dispose)
+    own = folder / str(size)
+    own.mkdir()
+    return Site(
+        size=size,
+        cluster=cluster,
+        database=database,
+        server=server,
+        inside=Inside(engine, inputs.pack),
+        asked=inputs.asked,
+        draws=cycle(inputs.draws),
+        folder=own,
+        scale=scale,
+    )
+
+
+def _ready(sites: Sequence[Site], inputs: _Inputs, app: Flask, scale: Scale, tell: Callable[[str], None]) -> None:
+    for site in sites:
+        tell(f"recording the calls at {site.size:,}")
+        site.mark()
+        url = site.cluster.url(site.database)
+        site.calls = record(url, app, inputs.pack, asked=inputs.asked, draws=site.draws, count=scale.recorded)
+        site.build_floors()
+        site.server.wait()
+        site.warm()
+
+
+def _findings(sites: Sequence[Site], results: Results, pack: Pack, machine: Sequence[str]) -> Findings:
+    largest = sites[-1]
+    return Findings(
+        scale=largest.scale,
+        results=results,
+        machine=machine,
+        city=pack.name_en or pack.name_zh,
+        approximate=pack.approximate,
+        opened={site.size: site.open_work_orders() for site in sites},
+        seen={site.size: site.seen for site in sites},
+        covered={name: floor.covered for name, floor in largest.floors.items() if name in largest.calls},
+        plans=explain(largest.cluster.url(largest.database), largest.calls),
+        today=utcnow().date(),
+    )
+
+
+@contextmanager
+def _explained(cluster: Cluster) -> Iterator[None]:
+    """Add to a refusal what the server said of its end: its log goes with the cluster."""
+    try:
+        yield
+    except Refusal as refusal:
+        log = (cluster.data / "server.log").read_text(encoding="utf-8", errors="replace")
+        last = [line for line in log.splitlines() if re.search("FATAL|PANIC|signal|shutdown request", line)][-3:]
+        raise Refusal("\n".join([str(refusal), *last])) from refusal
+
+
+def _timed() -> Callable[[str], None]:
+    """Make the function that tells what is done, with the seconds since the start."""
+    began = time.monotonic()
+    return lambda text: say(f"{time.monotonic() - began:6.1f} s  {text}")
