@@ -77,6 +77,11 @@ def _first_photos(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID
     return {row.work_order_id: row.photo_id for row in session.execute(statement)}
 
 
+def was_filed(session: Session, idempotency_key: UUID) -> bool:
+    """Tell whether a report was filed under the client's key."""
+    return session.scalar(select(Report.id).where(Report.idempotency_key == idempotency_key)) is not None
+
+
 def photos_of_report(session: Session, report_id: UUID) -> Sequence[Photo]:
     """Give the photos of a report in the order in which they were sent."""
     statement = (

@@ -32,7 +32,7 @@ from app.media.models import Photo
 from app.media.queries import find_photos
 from app.reports import service
 from app.reports.errors import KeyReused, NoSuchReport
-from app.reports.queries import Similar, find_similar
+from app.reports.queries import Similar, find_similar, was_filed
 from app.reports.views import show_picture, show_track, version_of
 from app.web import files, words
 from app.web.catalogue import problem_kinds
@@ -207,6 +207,8 @@ def _suggestions(draft: Draft, fields: dict[str, Any]) -> Sequence[Similar]:
         item = get_item(session, fields["item"]) if fields.get("item") else None
         if item is not None and item.joining is not Joining.SUGGEST:
             return []
+        if was_filed(session, draft.key):
+            return []  # its answer was lost on the way: the resident must not be asked about their own report
         point = _point(session, draft, fields)
         return find_similar(session, point, item=item, city=g.city, now=utcnow()) if point else []
 

@@ -7,15 +7,23 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
+from app import db
+from app.geo.datums import Datum
 from app.media.models import Photo
 from app.reports.models import Report
-from app.web.texts import TEXTS
+from app.web import words
+from app.web.catalogue import problem_kinds
+from app.web.draft import FIELDS
+from app.web.texts import PROBLEMS, TEXTS
 from app.workorders.lifecycle import State, Step
 from app.workorders.models import EventKind, WorkOrder
 from tests.make import YUEHAI, make_photo
@@ -47,6 +55,10 @@ def filled(client: FlaskClient, **over: Any) -> dict[str, Any]:
 
 def picture(color: str = "gray") -> tuple[io.BytesIO, str]:
     return io.BytesIO(make_photo(color)), "photo.jpg"
+
+
+def kept_photos(page: str) -> list[str]:
+    return re.findall(r'name="photo_ids" value="([^"]+)"', page)
 
 
 def test_the_form_is_whole_without_scripts(client: FlaskClient) -> None:
@@ -82,6 +94,14 @@ def test_a_double_tap_files_once(client: FlaskClient, shenzhen: Session) -> None
     assert shenzhen.scalar(select(func.count()).select_from(Report)) == 1
 
 
+def test_who_sends_the_form_again_is_not_asked_about_their_own_report(client: FlaskClient) -> None:
+    data = filled(client, item="B0121")
+
+    first, again = (client.post("/", data=data | {"photos": picture("red")}) for _ in range(2))
+
+    assert again.headers["Location"] == first.headers["Location"]
+
+
 def test_without_scripts_it_asks_whether_it_is_the_same_and_joins(client: FlaskClient, shenzhen: Session) -> None:
     client.post("/", data=filled(client))
 
@@ -112,7 +132,7 @@ def test_another_one_opens_its_own(client: FlaskClient, shenzhen: Session) -> No
     [
         ({"lon": "", "lat": ""}, "没有位置"),
         ({"lon": "0", "lat": "0"}, "不在本市范围内"),
-        ({"lat": "ninety"}, "Not a valid number"),
+        ({"lat": "ninety"}, "纬度应是"),
         ({"contact": "nobody"}, "邮箱"),
     ],
 )
@@ -173,14 +193,169 @@ def test_every_kind_of_problem_has_an_anchor(client: FlaskClient) -> None:
 
 
 def test_every_text_is_there_in_every_language_and_none_is_unused() -> None:
-    used = set()
+    used = set(words.SCRIPT_WORDS)
     for path in [*TEMPLATES.glob("*.html"), *TEMPLATES.parent.glob("*.py")]:
         used |= set(re.findall(r"""say\(["']([a-z0-9_]+)["']""", path.read_text()))
-        used |= set(re.findall(r"""say\("was_due" if .* else "([a-z]+)\"""", path.read_text()))
-    used = {key for key in used if not key.endswith("_")}
-    for prefix, members in (("step", Step), ("state", State), ("kind", EventKind)):
-        used |= {f"{prefix}_{each}" for each in members}
-    used |= {"datum_wgs84", "datum_gcj02", "datum_bd09", "due", "was_due"}
+    for prefix, members in (("step", Step), ("state", State), ("kind", EventKind), ("datum", Datum)):
+        used |= {f"{prefix}_{each.value}" for each in members}
+    used |= {f"fault_{name}" for name in FIELDS if name != "same_as"}
+    used = {key for key in used if not key.endswith("_")} | {"due", "was_due"}
 
     assert TEXTS["zh"].keys() == TEXTS["en"].keys()
     assert used == set(TEXTS["zh"])
+    for key, text in TEXTS["zh"].items():
+        assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", TEXTS["en"][key])), key
+
+
+def test_every_problem_of_the_form_is_said_in_plain_words_in_every_language() -> None:
+    slugs = {kind.slug() for kind in problem_kinds()}
+
+    assert PROBLEMS["zh"].keys() == PROBLEMS["en"].keys()
+    assert set(PROBLEMS["zh"]) <= slugs
+
+
+def test_a_photo_that_is_gone_does_not_hold_the_form_up(client: FlaskClient) -> None:
+    sent = client.post("/", data=filled(client, photo_ids=str(uuid4()), another="1"))
+    kept = Hidden(sent.text).forms[0]
+
+    again = client.post(
+        "/", data=filled(client) | kept | {"lon": str(YUEHAI[0]), "lat": str(YUEHAI[1]), "another": "1"}
+    )
+
+    assert sent.status_code == 422
+    assert "photo_ids" not in kept
+    assert again.status_code == 303, again.text
+
+
+def test_a_seventh_photo_is_refused_and_one_of_the_six_can_be_left_out(client: FlaskClient) -> None:
+    six = [picture(color) for color in ("red", "green", "blue", "black", "white", "gray")]
+    ids = kept_photos(client.post("/", data=filled(client, photos=six, lat="")).text)
+
+    seventh = client.post("/", data=filled(client, photo_ids=ids, photos=picture("pink"), another="1"))
+    five = client.post("/", data=filled(client, photo_ids=ids[1:], photos=picture("pink"), another="1"))
+
+    assert (seventh.status_code, kept_photos(seventh.text)) == (422, ids)
+    assert "每次最多六张" in seventh.text
+    assert five.status_code == 303, five.text
+    assert client.get(five.headers["Location"]).text.count("1600.jpg") == 6
+
+
+def test_a_bad_photo_does_not_cost_the_good_ones(client: FlaskClient) -> None:
+    files = [picture("red"), (io.BytesIO(b"words"), "notes.txt"), picture("blue")]
+
+    sent = client.post("/", data=filled(client, photos=files))
+
+    assert sent.status_code == 422
+    assert "照片 notes.txt 无法读取" in sent.text
+    assert len(kept_photos(sent.text)) == 2
+
+
+def test_a_form_that_was_sent_before_with_other_words_can_be_sent_as_another(client: FlaskClient) -> None:
+    data = filled(client, item="B0120")
+    first = client.post("/", data=data)
+
+    changed = client.post("/", data=data | {"description": "还有一根"})
+    second = client.post("/", data=data | {"description": "还有一根", "key": Hidden(changed.text).forms[0]["key"]})
+
+    assert (changed.status_code, second.status_code) == (409, 303)
+    assert "已经提交过一次" in changed.text
+    assert first.headers["Location"] != second.headers["Location"]
+
+
+def test_the_fault_stands_at_its_field(client: FlaskClient) -> None:
+    sent = client.post("/?lang=en", data=filled(client, lang="en", lat="ninety", accuracy="-1"))
+
+    assert re.search(r'name="lat"[^>]* aria-describedby="lat_fault" aria-invalid="true"', sent.text)
+    assert re.search(r'id="accuracy_fault">The accuracy is a radius', sent.text)
+    assert "<details open>" in sent.text
+
+
+def test_hostile_words_stay_words_on_every_page(client: FlaskClient) -> None:
+    hostile = '"><script>alert(1)</script>{{ 7 * 7 }}'
+    client.post("/", data=filled(client))
+
+    pages = [
+        client.post("/", data=filled(client, description=hostile, lat="")),
+        client.post("/", data=filled(client, description=hostile, contact=hostile, photos=picture())),
+        client.post("/", data=filled(client, photos=(io.BytesIO(b"words"), "<script>alert(1).jpg"))),
+        client.get("/?lang=<script>alert(1)"),
+        client.get("/track/<script>alert(1)"),
+    ]
+
+    assert [page.status_code for page in pages] == [422, 200, 422, 200, 404]
+    assert all("<script>alert" not in page.text for page in pages)
+    assert "{{ 7 * 7 }}" in pages[0].text
+
+
+def test_too_many_bytes_are_refused_in_plain_words(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = filled(client, photos=picture())
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 1000)
+
+    sent = client.post("/?lang=en", data=data)
+
+    assert sent.status_code == 413
+    assert "too large together" in sent.text
+
+
+def test_too_many_reports_leave_the_words_on_the_page(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "REPORTS_PER_MINUTE", 1)
+    data = filled(client, item="B0120", description="第三根灯杆")
+
+    statuses = [client.post("/", data=data | {"key": str(uuid4())}) for _ in range(2)]
+
+    assert [sent.status_code for sent in statuses] == [303, 429]
+    assert "第三根灯杆" in statuses[1].text
+    assert int(statuses[1].headers["Retry-After"]) <= 60
+
+
+def test_before_a_city_is_loaded_a_page_says_so(app: Flask, session: Session) -> None:
+    client = app.test_client()
+
+    page, style = client.get("/?lang=en"), client.get("/static/site.css", buffered=True)
+
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert "not ready yet" in page.text
+    assert style.status_code == 200
+
+
+def test_without_the_database_a_page_asks_for_patience(app: Flask) -> None:
+    nowhere = create_engine("postgresql+psycopg://nobody@/none?host=/nowhere", poolclass=NullPool)
+    db.Reading.configure(bind=nowhere)
+
+    page = app.test_client().get("/?lang=en")
+
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert "Send again in a while" in page.text
+    assert page.headers["Retry-After"]
+
+
+def test_a_page_is_for_one_person_and_a_file_for_a_year(client: FlaskClient) -> None:
+    page = client.get("/")
+    style = re.findall(r'href="(/static/site.css[^"]*)"', page.text)[0]
+
+    current, other = (client.get(path, buffered=True) for path in (style, "/static/site.css?v=old"))
+
+    assert page.headers["Cache-Control"] == "private, no-cache"
+    assert "Accept-Language" in page.headers["Vary"]
+    assert "immutable" in current.headers["Cache-Control"]
+    assert "immutable" not in other.headers["Cache-Control"]
+
+
+def test_a_city_with_names_in_one_language_shows_them_in_both(app: Flask, boston: Session) -> None:
+    english, chinese = (app.test_client().get(f"/?lang={language}").text for language in ("en", "zh"))
+
+    groups = re.findall(r'<optgroup label="([^"]+)"', english)
+    assert len(groups) == len(set(groups)) > 20
+    assert "Pothole Repair (Internal)" in english
+    assert "Pothole Repair (Internal)" in chinese
+    assert 'class="language"' not in english
+
+
+def test_a_method_that_is_not_there_is_refused_as_everywhere(client: FlaskClient) -> None:
+    sent = client.put("/")
+
+    assert (sent.status_code, sent.mimetype) == (405, "application/problem+json")
