@@ -70,7 +70,7 @@ def test_ready_where_a_worker_has_a_heartbeat(client: FlaskClient, shenzhen: Ses
 
 
 def test_a_database_that_does_not_answer_is_503_and_nothing_was_kept(app: Flask) -> None:
-    with app.test_request_context():
+    with app.test_request_context("/api/v1/reports"):
         answer = app.make_response(app.handle_user_exception(OperationalError("SELECT 1", None, Exception("gone"))))
 
     assert answer.status_code == 503
