@@ -15,6 +15,9 @@ from benchmarks.site import ALL
 
 ROOT = Path(__file__).parents[2]
 
+# One process has the page made; two at once would disturb each other.
+pytestmark = pytest.mark.xdist_group("bench")
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
