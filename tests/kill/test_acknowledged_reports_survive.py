@@ -154,7 +154,7 @@ def test_without_the_database_it_says_so_and_recovers_by_itself(service: Service
 
 def is_ours(pid: int) -> bool:
     try:
-        return "app/media" in " ".join(psutil.Process(pid).cmdline())
+        return "app.media" in " ".join(psutil.Process(pid).cmdline())
     except psutil.NoSuchProcess:
         return False
 
@@ -199,6 +199,7 @@ def check_photos(session: Session, root: Path, phones: Phones) -> None:
         assert photo.digest == digest
         assert hashlib.sha256((root / photo.key).read_bytes()).hexdigest() == digest
         assert photo.rendered_at is not None
+        assert {path.name for path in (root / "renditions").rglob(f"{digest}/*.jpg")} == {"1600.jpg", "320.jpg"}
 
 
 def check_history(session: Session) -> None:
