@@ -90,6 +90,8 @@ def connect(settings: Settings) -> Engine:
         max_overflow=settings.database_pool,
         pool_pre_ping=True,
         pool_timeout=10,
+        # What residents write must not reach the logs by way of an error.
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "application_name": "suishoupai"},
     )
     Session.configure(bind=engine)

@@ -99,7 +99,7 @@ def find_same(
     return session.scalars(statement).one_or_none()
 
 
-def take_same(session: Session, public_id: str, place: Place) -> WorkOrder:
+def take_same(session: Session, public_id: str, item: Item, place: Place) -> WorkOrder:
     """Find and lock the work order that the resident says is the same.
 
     Raises NotTheSame where it is unknown, not public, never joins or lies over 500 m away, SameAsClosed where it is
@@ -112,6 +112,9 @@ def take_same(session: Session, public_id: str, place: Place) -> WorkOrder:
         .with_for_update(of=WorkOrder)
         .execution_options(populate_existing=True)
     )
+    if item.sensitive:
+        message = "Reports of this item are not public and join no others; leave out same_as."
+        raise NotTheSame(message)
     work_order = session.scalars(statement).one_or_none()
     if work_order is None or work_order.sensitive or work_order.item.joining is Joining.NEVER:
         message = "No public work order has this id; leave out same_as."

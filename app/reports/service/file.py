@@ -179,7 +179,7 @@ def _join_or_open(
 ) -> tuple[WorkOrder, How]:
     city, item, place, asset = situation.city, situation.item, situation.place, situation.resolution.asset
     if new.same_as:
-        return take_same(session, new.same_as, place), How.SAME_AS
+        return take_same(session, new.same_as, item, place), How.SAME_AS
     same = find_same(session, item, place, asset, city=city, now=now)
     if same is not None:
         return same, How.AUTO
