@@ -19,11 +19,11 @@ UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around the
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application; without ``settings`` they are read from the environment. Raises SettingsFault."""
     # Imported here: the children that decode photos import this package and must stay small.
-    from flask import Flask  # noqa: PLC0415
+    from flask import Flask
 
-    from app.api import blueprint, edge, problems  # noqa: PLC0415
-    from app.config import Settings  # noqa: PLC0415
-    from app.logs import start_logs  # noqa: PLC0415
+    from app.api import blueprint, edge, problems
+    from app.config import Settings
+    from app.logs import start_logs
 
     settings = settings or Settings.from_environment()
     start_logs(settings.log_level)
@@ -51,9 +51,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def open_process(settings: Settings) -> Engine:
     """Open what every process needs, web, worker or command: database, photo store, keys and channels."""
-    from app import db  # noqa: PLC0415
-    from app.media import service as media  # noqa: PLC0415
-    from app.notify import keys  # noqa: PLC0415
+    from app import db
+    from app.media import service as media
+    from app.notify import keys
 
     engine = db.connect(settings)
     media.configure(media.open_media(settings))
@@ -62,19 +62,19 @@ def open_process(settings: Settings) -> Engine:
 
 
 def _authenticate(token: str) -> Any:
-    from app.accounts.service import find_person  # noqa: PLC0415
-    from app.db import Reading, utcnow  # noqa: PLC0415
+    from app.accounts.service import find_person
+    from app.db import Reading, utcnow
 
     with Reading() as session:
         return find_person(session, token, now=utcnow())
 
 
 def _add_commands(app: Flask) -> None:
-    from app.accounts.cli import staff  # noqa: PLC0415
-    from app.assets.packs import AssetPart  # noqa: PLC0415
-    from app.catalogue.cli import city_commands  # noqa: PLC0415
-    from app.commands import database, docs, worker  # noqa: PLC0415
-    from app.dispatch.cli import dispatch  # noqa: PLC0415
+    from app.accounts.cli import staff
+    from app.assets.packs import AssetPart
+    from app.catalogue.cli import city_commands
+    from app.commands import database, docs, worker
+    from app.dispatch.cli import dispatch
 
     for command in (staff, city_commands([AssetPart()]), dispatch, database, docs, worker):
         app.cli.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic.config import Config
@@ -35,6 +36,7 @@ def readyz() -> tuple[Response, int]:
     return jsonify(status="ok" if ready else "not ready", **parts), 200 if ready else 503
 
 
+@cache
 def head_revision() -> str | None:
     """Give the newest migration that the code knows."""
     config = Config()
