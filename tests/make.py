@@ -44,13 +44,13 @@ def make_work_order(session: Session, *, now: dt.datetime = NOW, **over: Any) ->
 
 
 def make_person(
-    session: Session, role: Role = Role.CREW, *, unit: str | None = None, area: str | None = CITY
+    session: Session, role: Role = Role.CREW, *, unit: str | None = accounts.ANY_UNIT, area: str | None = CITY
 ) -> tuple[Person, str]:
     """Add a person of the city; give them and a token of theirs."""
     name = f"Made-up {role.value} {uuid4()}"
     staff = accounts.add_staff(session, name=name, role=role, unit=unit, area=area, now=NOW)
     token = accounts.issue_token(session, staff, label="test", now=dt.datetime.now(dt.UTC))
-    return Person(staff.id, staff.name, staff.role, staff.unit, staff.area), token
+    return Person(staff.id, staff.name, staff.role, unit, area, unit == accounts.ANY_UNIT), token
 
 
 def make_after_photo(session: Session, *, color: str = "green") -> Photo:

@@ -10,14 +10,13 @@ from sqlalchemy import select
 
 from app.accounts import service
 from app.accounts.models import Staff
-from app.accounts.roles import Role
+from app.accounts.roles import STAFF_ROLES, Role
 from app.catalogue.city import current_city
 from app.console import Commands
 from app.db import Reading, Session, utcnow
 
 staff = Commands("staff", help="Staff and their tokens.")
 
-DEMO_ROLES = (Role.CREW, Role.UNIT_MANAGER, Role.DISPATCHER, Role.SUPERVISOR)
 OWNER_ONLY = 0o600
 
 
@@ -28,7 +27,7 @@ def demo(path: Path) -> None:
     known = json.loads(path.read_text()) if path.exists() else {}
     with Reading() as session:
         good = {role: token for role, token in known.items() if service.find_person(session, token, now=utcnow())}
-    for role in DEMO_ROLES:
+    for role in STAFF_ROLES:
         if role.value not in good:
             good[role.value] = _demo_token(role)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,16 +44,16 @@ def _demo_token(role: Role) -> str:
         person = session.scalars(select(Staff).where(Staff.name == name)).one_or_none()
         if person is None:
             area = current_city(session).code
-            person = service.add_staff(session, name=name, role=role, unit=None, area=area, now=now)
+            person = service.add_staff(session, name=name, role=role, unit=service.ANY_UNIT, area=area, now=now)
         return service.issue_token(session, person, label="demonstration", now=now)
 
 
 @staff.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice([role.value for role in DEMO_ROLES]), required=True)
+@click.option("--role", type=click.Choice([role.value for role in STAFF_ROLES]), required=True)
 @click.option("--area", required=True, help="Code of the area they act for.")
-@click.option("--unit", default=None, help="Code of their unit; without it any unit of the area.")
-def add(name: str, role: str, area: str, unit: str | None) -> None:
+@click.option("--unit", required=True, help="Code of their unit, or * for any unit of the area.")
+def add(name: str, role: str, area: str, unit: str) -> None:
     """Add a person and print a token for them: it is shown this once."""
     now = utcnow()
     with Session.begin() as session:

@@ -13,7 +13,7 @@ from app.db import Base, Identified
 
 
 class Staff(Base, Identified):
-    """A person of the city. ``unit`` empty: any unit of the area. ``area`` empty: no scope, so nothing at all."""
+    """A person of the city. ``unit`` is the code of theirs, or ``*`` for any; without unit or area: nothing at all."""
 
     __tablename__ = "staff"
 

@@ -79,7 +79,7 @@ def check_scope(work_order: WorkOrder | None, *, by: Person, city: City) -> Work
     """Give the work order back where it lies in the scope of ``by``; otherwise there is none."""
     if work_order is not None:
         areas = (work_order.street, work_order.district, city.code)
-        if by.covers(unit=work_order.lead_unit, areas=areas):
+        if by.covers(units=[work_order.lead_unit], areas=areas):
             return work_order
     message = "No work order of this id lies in your unit and area."
     raise NoSuchWorkOrder(message)

@@ -209,6 +209,9 @@ def test_staff_see_what_unit_and_area_allow_and_nothing_else(client: FlaskClient
     assert status(unit="sz-parks", area="440300") == 404
     assert status(area="440304") == 404
     assert status(area=None) == 404
+    assert status(unit=None) == 404
+    assert status(unit="sz-centre", area="440305") == 200
+    assert status(unit="sz-centre", area="440304") == 404
     assert client.get(path).status_code == 401
     assert client.get(path, headers={"Authorization": "Bearer made-up"}).status_code == 401
     shown = body(client.get(path, headers=staff(shenzhen, Role.DISPATCHER)))
