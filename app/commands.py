@@ -12,6 +12,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from app.config import Settings
+from app.db import JOBS, connect
 from app.jobs import run_worker
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +53,10 @@ def revision(message: str) -> None:
 @with_appcontext
 def worker() -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are finished first."""
-    run_worker(current_app.config["SETTINGS"])
+    settings: Settings = current_app.config["SETTINGS"]
+    # The engine that was made for answering people has connected to nothing yet; jobs may take longer.
+    current_app.extensions["engine"] = connect(settings, JOBS)
+    run_worker(settings)
 
 
 @click.command("docs")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Enum, Index, MetaData, Text, create_engine
+from sqlalchemy import BigInteger, DateTime, Enum, Index, MetaData, Text, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, sessionmaker
 from sqlalchemy.orm import Session as SessionType
 from uuid_utils.compat import uuid7
@@ -82,8 +83,46 @@ Session = sessionmaker(expire_on_commit=False)
 Reading = sessionmaker(expire_on_commit=False, autoflush=False)
 
 
-def connect(settings: Settings) -> Engine:
-    """Make the engine of this process and bind both session factories to it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a connection may wait for a lock, work on a statement, and lie idle in a transaction, in seconds.
+
+    Without them one lock that is not let go of holds every thread that comes to wait for it.
+    """
+
+    lock_s: int
+    statement_s: int
+    idle_s: int
+
+    def as_options(self) -> str:
+        """Give them as libpq's ``options``: they hold from the first statement on and cost no round trip."""
+        return (
+            f"-c lock_timeout={self.lock_s}s -c statement_timeout={self.statement_s}s "
+            f"-c idle_in_transaction_session_timeout={self.idle_s}s"
+        )
+
+
+# A person waits for the answer; a job waits for nobody, and yet must come back to be tried again.
+WEB = Limits(lock_s=5, statement_s=30, idle_s=60)
+JOBS = Limits(lock_s=60, statement_s=600, idle_s=600)
+
+# A peer that has gone without a word (a failover, a cut cable) is noticed within a minute. libpq's names; the last
+# one is in milliseconds and holds while something is under way, when keepalives are not sent.
+KEEPALIVES = {
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+
+
+def connect(settings: Settings, limits: Limits = WEB) -> Engine:
+    """Make the engine of this process and bind both session factories to it.
+
+    ``limits`` hold for every connection; options that DATABASE_URL itself brings win over them.
+    """
+    own = make_url(settings.database_url).query.get("options", "")
     engine = create_engine(
         settings.database_url,
         pool_size=settings.database_pool,
@@ -92,12 +131,27 @@ def connect(settings: Settings) -> Engine:
         pool_timeout=10,
         # What residents write must not reach the logs by way of an error.
         hide_parameters=True,
-        connect_args={"connect_timeout": 5, "application_name": "suishoupai"},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "suishoupai",
+            "options": f"{limits.as_options()} {own}".strip(),
+            **KEEPALIVES,
+        },
     )
     Session.configure(bind=engine)
     Reading.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
     return engine
 
+
+def lift_limits(session: SessionType) -> None:
+    """Let this transaction take as long as it needs, for commands that a person starts and watches."""
+    session.execute(_LIFT)
+
+
+_LIFT = text(
+    "SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true), "
+    "set_config('idle_in_transaction_session_timeout', '0', true)"
+)
 
 Row = TypeVar("Row", bound="Base")
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.db import KEEPALIVES
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ async def _work_until_told(settings: Settings) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    url = make_url(settings.database_url).set(drivername="postgresql")
+    url = make_url(settings.database_url).set(drivername="postgresql").update_query_dict(KEEPALIVES)
     conninfo = url.render_as_string(hide_password=False)
     connector = PsycopgConnector(conninfo=conninfo, max_size=settings.worker_concurrency + 2)
     with queue.replace_connector(connector):

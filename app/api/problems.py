@@ -26,6 +26,13 @@ RETRY_SECONDS = "5"
 CONSTRAINTS: dict[str, tuple[type[Problem], str]] = {
     "uq_reports_idempotency_key": (Conflict, "This Idempotency-Key was used a moment ago; send the request again."),
 }
+# The database gave up one transaction for the sake of the others; app/db.py has the limits of time.
+BUSY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
 _SLUGS = {413: "too-large", 422: "unprocessable", 429: "too-many", 400: "bad-request", 404: "not-found"}
 
 
@@ -96,10 +103,15 @@ def from_http(error: HTTPException) -> Response:
 
 
 def from_database(error: OperationalError | InterfaceError | PoolTimeout) -> Response:
-    """Say that the database does not answer: nothing was kept, the same request may be sent again."""
-    log.error("database does not answer", exc_info=error)
-    detail = "The database does not answer. Nothing was kept of this request; send the same request again in a while."
-    problem = Unavailable(detail)
+    """Say that the database is busy or does not answer: nothing was kept, the same request may be sent again."""
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, BUSY):
+        log.warning("database is busy", extra={"cause": type(cause).__name__})
+        reason = "Others are at work on the same thing, or the database has too much to do."
+    else:
+        log.error("database does not answer", exc_info=error)
+        reason = "The database does not answer."
+    problem = Unavailable(f"{reason} Nothing was kept of this request; send the same request again in a while.")
     problem.headers["Retry-After"] = RETRY_SECONDS
     return from_problem(problem)
 

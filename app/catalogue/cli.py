@@ -23,7 +23,7 @@ from app.catalogue.packs import (
     load_pack,
 )
 from app.catalogue.queries import sample_item
-from app.db import Reading, Session, utcnow
+from app.db import Reading, Session, lift_limits, utcnow
 from app.geo.service import sample_point
 from app.versions import Progress
 
@@ -81,6 +81,7 @@ def _load(folder: Path, parts: Sequence[PackPart]) -> None:
         raise click.ClickException("Nothing was loaded.")
     try:
         with _bar(pack.row_count) as progress, Session.begin() as session:
+            lift_limits(session)
             loaded = load_pack(session, pack, parts, now=utcnow(), progress=progress)
     except PackRefused as refusal:
         raise click.ClickException(f"{refusal} Nothing was loaded.") from refusal
