@@ -67,13 +67,6 @@ class Conflict(Problem):
     title = "Not from here"
 
 
-class Gone(Problem):
-    """It was here and is not any more."""
-
-    status = 410
-    title = "It is gone"
-
-
 class TooLarge(Problem):
     """More bytes than are taken."""
 
