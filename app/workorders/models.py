@@ -144,6 +144,6 @@ class Evidence(Base):
     __tablename__ = "evidence"
 
     event_id: Mapped[UUID] = mapped_column(ForeignKey("timeline_events.id"), primary_key=True)
-    photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id"), primary_key=True)
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id"), primary_key=True, index=True)
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"), index=True)
     after: Mapped[bool]
