@@ -10,6 +10,7 @@ from typing import Any
 import psycopg.errors
 from flask import Flask, Response, current_app, request
 from marshmallow import INCLUDE, Schema, fields
+from marshmallow.exceptions import SCHEMA
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -76,12 +77,18 @@ def from_problem(problem: Problem) -> Response:
 
 
 def _pointers(messages: Any, prefix: str = "") -> Iterator[dict[str, str]]:
+    """Walk what marshmallow says; the empty pointer is the whole document, as its key ``_schema`` means."""
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            yield from _pointers(inner, f"{prefix}/{key}")
+            yield from _pointers(inner, prefix if key == SCHEMA else f"{prefix}/{_escape(key)}")
     else:
         for message in messages if isinstance(messages, list) else [messages]:
-            yield {"pointer": prefix or "/", "detail": str(message)}
+            yield {"pointer": prefix, "detail": str(message)}
+
+
+def _escape(key: Any) -> str:
+    """Write a member's name as a JSON Pointer has it (RFC 6901, 3)."""
+    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def from_http(error: HTTPException) -> Response:
@@ -93,7 +100,7 @@ def from_http(error: HTTPException) -> Response:
     if isinstance(data.get("messages"), dict):
         # webargs nests by location; the location is not part of the document that the pointer points into.
         members["errors"] = [line for part in data["messages"].values() for line in _pointers(part)]
-        detail = "; ".join(f"{line['pointer']}: {line['detail']}" for line in members["errors"])
+        detail = "; ".join(": ".join(filter(None, line.values())) for line in members["errors"])
     slug = _SLUGS.get(status, error.name.lower().replace(" ", "-"))
     response = render(slug, error.name, status, detail, members)
     for name, value in error.get_headers(request.environ):
