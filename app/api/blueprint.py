@@ -10,9 +10,14 @@ from flask import Flask, Request, Response, jsonify
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.guard import public
 from app.api.problems import MEDIA_TYPE, ProblemSchema
+from app.errors import BadRequest, TooLarge
+
+JSON_BYTES = 64 * 1024  # words and ids; photos come as files
+NESTED_MOST = 32
 
 
 class Parser(FlaskParser):
@@ -27,6 +32,20 @@ class Parser(FlaskParser):
         "body": None,
     }
 
+    def load_json(self, req: Request, schema: Any) -> Any:
+        """Give the JSON document, a small and flat one. Raises TooLarge, BadRequest."""
+        if req.is_json:
+            _read_body(req)
+        try:
+            document = super().load_json(req, schema)
+        except RecursionError:
+            raise BadRequest(_TOO_DEEP) from None
+        except ValueError as fault:  # what is no JSON was answered; this is a number of thousands of digits
+            raise BadRequest("A number in the JSON has too many digits.") from fault
+        if _is_deep(document):
+            raise BadRequest(_TOO_DEEP)
+        return document
+
     def load_body(self, req: Request, schema: Any) -> Any:
         """Give fields and files of a form, or the JSON document."""
         if req.is_json:
@@ -36,6 +55,34 @@ class Parser(FlaskParser):
         )
         both.update(req.files)
         return MultiDictProxy(both, schema)
+
+
+_TOO_DEEP = f"The JSON is nested more than {NESTED_MOST} deep."
+
+
+def _read_body(req: Request) -> None:
+    """Read a JSON body into the request, or no more of it than shows that it is too large. Raises TooLarge."""
+    # One more than is taken: of a body that does not say its length Werkzeug gives the part below the limit.
+    req.max_content_length = JSON_BYTES + 1
+    try:
+        small = len(req.get_data()) <= JSON_BYTES
+    except RequestEntityTooLarge:
+        small = False
+    if not small:
+        raise TooLarge(f"A JSON body has at most {JSON_BYTES // 1024} KB. Photos are sent as files.")
+
+
+def _is_deep(document: Any) -> bool:
+    """Say whether a document is nested so deeply that walking it could end this process's stack."""
+    level = [document]
+    for _ in range(NESTED_MOST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 class Blueprint(flask_smorest.Blueprint):

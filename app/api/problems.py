@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "5"
+ERRORS_MOST = 20
 
 # What a broken constraint means to the person who asked. Whatever is not named here is a fault of ours: 500.
 CONSTRAINTS: dict[str, tuple[type[Problem], str]] = {
@@ -71,7 +72,10 @@ def render(slug: str, title: str, status: int, detail: str, members: dict[str, A
 
 def from_problem(problem: Problem) -> Response:
     """Write one of our own refusals."""
-    response = render(problem.slug(), problem.title, problem.status, problem.detail, problem.members)
+    members = dict(problem.members)
+    if "errors" in members:
+        members["errors"] = _cut(members["errors"])
+    response = render(problem.slug(), problem.title, problem.status, problem.detail, members)
     response.headers.extend(problem.headers)
     return response
 
@@ -91,6 +95,12 @@ def _escape(key: Any) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
+def _cut(lines: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Give the first faults and how many more there are: an answer must not grow with what was sent."""
+    more = len(lines) - ERRORS_MOST
+    return lines if more <= 0 else [*lines[:ERRORS_MOST], {"pointer": "", "detail": f"And {more} more faults."}]
+
+
 def from_http(error: HTTPException) -> Response:
     """Write what Werkzeug, webargs or smorest raised, with the headers it brought (Allow, Retry-After)."""
     status = error.code or 500
@@ -99,7 +109,7 @@ def from_http(error: HTTPException) -> Response:
     detail = error.description or ""
     if isinstance(data.get("messages"), dict):
         # webargs nests by location; the location is not part of the document that the pointer points into.
-        members["errors"] = [line for part in data["messages"].values() for line in _pointers(part)]
+        members["errors"] = _cut([line for part in data["messages"].values() for line in _pointers(part)])
         detail = "; ".join(": ".join(filter(None, line.values())) for line in members["errors"])
     slug = _SLUGS.get(status, error.name.lower().replace(" ", "-"))
     response = render(slug, error.name, status, detail, members)
