@@ -24,6 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from app.api import blueprint, edge, problems
     from app.config import Settings
     from app.logs import start_logs
+    from app.media.service import check_size
 
     settings = settings or Settings.from_environment()
     start_logs(settings.log_level)
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["engine"] = open_process(settings)
     app.extensions["authenticator"] = _authenticate
+    app.extensions["check_upload"] = check_size
     problems.install(app)
     edge.install(app, trusted_proxies=settings.trusted_proxies)
     api = blueprint.make_api(app)

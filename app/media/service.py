@@ -114,10 +114,9 @@ def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
         raise NoPhotos
     if len(files) > MOST_PHOTOS:
         raise TooManyPhotos(count=len(files), limit=MOST_PHOTOS)
-    names = [_printable(file.name) or f"photo {number}" for number, file in enumerate(files, start=1)]
+    names = [_shown_name(file.name, index) for index, file in enumerate(files)]
     for index, file in enumerate(files):
-        if len(file.data) > MOST_BYTES:
-            raise PhotoTooLarge(name=names[index], index=index, size=len(file.data), limit=MOST_BYTES)
+        check_size(name=file.name, index=index, size=len(file.data))
     probes = [_probe(media, names[index], index, file.data) for index, file in enumerate(files)]
     accepted = tuple(_describe(name, file.data, probe) for name, file, probe in zip(names, files, probes, strict=True))
     for photo, file in zip(accepted, files, strict=True):
@@ -126,8 +125,15 @@ def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
     return accepted
 
 
-def _printable(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable() and letter != "`").strip()[:_NAME_LENGTH]
+def check_size(*, name: str, index: int, size: int) -> None:
+    """Refuse a file by its size in bytes, before it is read. Raises PhotoTooLarge."""
+    if size > MOST_BYTES:
+        raise PhotoTooLarge(name=_shown_name(name, index), index=index, size=size, limit=MOST_BYTES)
+
+
+def _shown_name(name: str, index: int) -> str:
+    printable = "".join(letter for letter in name if letter.isprintable() and letter != "`").strip()[:_NAME_LENGTH]
+    return printable or f"photo {index + 1}"
 
 
 def _probe(media: Media, name: str, index: int, data: bytes) -> Probe:

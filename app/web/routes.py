@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from app.api import problems as answers
 from app.api.guard import public
 from app.api.ratelimit import count_request
-from app.api.uploads import read_uploads
+from app.api.uploads import read_each
 from app.catalogue.city import current_city
 from app.catalogue.models import Item, Joining
 from app.catalogue.queries import list_items
@@ -188,11 +188,12 @@ def _unclaimed(session: SessionType, draft: Draft) -> list[Photo]:
 
 def _keep_photos(draft: Draft) -> None:
     """Store the photos of the form before anything else can go wrong; the page then carries their ids."""
-    sent, _ = read_uploads(request.files.getlist("photos"))
+    sent, too_large = read_each(request.files.getlist("photos"))
     accepted, refusal = accept_each([media.Upload(name, data) for name, data in sent], kept=len(draft.photo_ids))
     if accepted:
         with Session.begin() as session:
             draft.photo_ids += _record(session, accepted)
+    refusal = too_large or refusal
     if refusal:
         raise refusal
 
