@@ -1,4 +1,4 @@
-"""A rate limit on anonymous writes: so many a minute from one address, counted in the database.
+"""A rate limit on anonymous writes: so many a minute from one address (IPv6: network), counted in the database.
 
 A fixed window a minute in an unlogged table: all web processes share it, a crash forgets it. The address is kept as
 a keyed digest only, and for two minutes at most.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import ipaddress
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -20,6 +21,7 @@ from app.db import Base, Session, utcnow
 from app.errors import TooMany
 
 WINDOW_SECONDS = 60
+NETWORK_BITS = 64  # what one IPv6 subscriber has at least (RFC 6177): its addresses are as many as it likes
 
 
 class RateCount(Base):
@@ -58,7 +60,7 @@ def count_request(most: int) -> None:
     now = utcnow()
     start = now.replace(second=0, microsecond=0)
     key = str(current_app.config["SECRET_KEY"]).encode()
-    address = hashlib.blake2b((request.remote_addr or "").encode(), key=key[:64], digest_size=16).digest()
+    address = hashlib.blake2b(network_of(request.remote_addr or "").encode(), key=key[:64], digest_size=16).digest()
     with Session.begin() as session:
         count = session.execute(_COUNT, {"address": address, "start": start}).scalar_one()
     if count > most:
@@ -66,6 +68,19 @@ def count_request(most: int) -> None:
         problem = TooMany(f"{most} writes a minute are taken from one address. Try again in {wait} seconds.")
         problem.headers["Retry-After"] = str(wait)
         raise problem
+
+
+def network_of(address: str) -> str:
+    """Give what is counted as one client: an IPv4 address, an IPv6 network; what is no address as it is."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:  # noqa: PLR2004  # the version of IP
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), NETWORK_BITS), strict=False))
 
 
 def forget_counts(now: dt.datetime) -> None:
