@@ -39,6 +39,7 @@ def file_report(headers: dict[str, Any], new: dict[str, Any]) -> tuple[View, int
     files, ids = read_uploads(new.pop("photos"))
     accepted = media.accept(media.current(), [media.Upload(name, data) for name, data in files]) if files else ()
     with Session.begin() as session:
+        new["language_sent"] = new["language"]
         new["language"] = preferred_language(current_city(session), new["language"])
         filed = service.file_report(
             session, service.NewReport(**new, **headers, photos=accepted, photo_ids=ids), now=utcnow()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from app.api.fields import Text, photos_field
 from app.catalogue.city import Language
@@ -38,21 +38,39 @@ class NewReportIn(Schema):
     """What a resident sends: a multipart form with files, or JSON naming photos uploaded before."""
 
     photos = photos_field()
-    lon = fields.Float(validate=_degrees(*_POSITION[0]), metadata={"description": "Longitude in degrees of `datum`"})
-    lat = fields.Float(validate=_degrees(*_POSITION[1]), metadata={"description": "Latitude in degrees of `datum`"})
+    lon = fields.Float(
+        allow_none=True,
+        validate=_degrees(*_POSITION[0]),
+        metadata={"description": "Longitude in degrees of `datum`"},
+    )
+    lat = fields.Float(
+        allow_none=True,
+        validate=_degrees(*_POSITION[1]),
+        metadata={"description": "Latitude in degrees of `datum`"},
+    )
     accuracy = fields.Float(
         load_default=0.0,
+        allow_none=True,
         validate=validate.Range(0, ACCURACY_MOST_M, error="Accuracy is a radius in metres, 0 to 100000."),
         metadata={"description": "Radius of the position's circle in metres"},
     )
-    datum = fields.Enum(Datum, by_value=True, metadata={"description": "wgs84 where it is left out"})
-    item = Text(validate=validate.Length(max=100))
-    description = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+    datum = fields.Enum(Datum, by_value=True, allow_none=True, metadata={"description": "wgs84 where it is left out"})
+    item = Text(allow_none=True, validate=validate.Length(max=100))
+    description = Text(load_default="", allow_none=True, validate=validate.Length(max=DESCRIPTION_LENGTH))
     contact = Text(
-        validate=validate.Length(max=254), metadata={"description": "E-mail address or phone number; stored encrypted"}
+        allow_none=True,
+        validate=validate.Length(max=254),
+        metadata={"description": "E-mail address or phone number; stored encrypted"},
     )
     language = Text(load_default=None, allow_none=True, validate=validate.Length(max=35))
-    same_as = Text(validate=validate.Length(max=32), metadata={"description": "Id from /similar"})
+    same_as = Text(allow_none=True, validate=validate.Length(max=32), metadata={"description": "Id from /similar"})
+
+    @pre_load
+    def _leave_out_nulls(self, data: Any, **_: Any) -> Any:
+        """Read a null as left out: many clients write every member that they know."""
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None}
 
     @validates_schema
     def _both_or_none(self, data: dict[str, Any], **_: Any) -> None:

@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 from app.accounts.roles import Role
 from app.config import Settings
 from app.jobs import queue
-from tests.make import YUEHAI, make_person, make_photo, new_key
+from app.media import service as media
+from tests.make import NOW, YUEHAI, make_person, make_photo, new_key
 
 Headers = dict[str, str]
 
@@ -121,6 +122,48 @@ def test_json_without_a_photo_is_taken_and_answered_again(client: FlaskClient) -
     assert again.headers["Idempotent-Replayed"] == "true"
     assert other.content_type == "application/problem+json"
     assert body(other)["type"].endswith("/problems#key-reused")
+
+
+def test_a_repeat_is_the_same_whatever_language_the_client_prefers_now(client: FlaskClient) -> None:
+    key = {"Idempotency-Key": str(new_key())}
+    silent = {name: value for name, value in form().items() if name != "language"}
+
+    first = client.post("/api/v1/reports", json=silent, headers=key | {"Accept-Language": "zh"})
+    again = client.post("/api/v1/reports", json=silent, headers=key | {"Accept-Language": "en"})
+    other = client.post("/api/v1/reports", json=silent | {"language": "en"}, headers=key)
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 409)
+    assert body(again)["number"] == body(first)["number"]
+
+
+def test_a_photo_that_is_named_twice_counts_once(client: FlaskClient, shenzhen: Session) -> None:
+    key = {"Idempotency-Key": str(new_key())}
+    (accepted,) = media.accept(media.current(), [media.Upload("light.jpg", make_photo())])
+    photo = str(media.record(shenzhen, accepted, now=NOW, claimed=False).id)
+
+    first = client.post("/api/v1/reports", json=form(photos=[photo, photo]), headers=key)
+    again = client.post("/api/v1/reports", json=form(photos=[photo]), headers=key)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert body(again)["number"] == body(first)["number"]
+
+
+def test_a_null_is_as_good_as_left_out(client: FlaskClient) -> None:
+    key = {"Idempotency-Key": str(new_key())}
+    nulls = dict.fromkeys(["contact", "same_as", "datum", "accuracy", "photos"])
+    lon, lat = YUEHAI
+    few = {"lon": lon, "lat": lat, "item": "B0121"}
+
+    first = client.post("/api/v1/reports", json=few, headers=key)
+    again = client.post("/api/v1/reports", json=few | nulls, headers=key)
+    described = client.post("/api/v1/reports", json=few | nulls | {"item": None, "description": "灯不亮"})
+    nowhere = client.post("/api/v1/reports", json=few | {"lon": None, "lat": None})
+    half = client.post("/api/v1/reports", json=few | {"lon": None})
+
+    assert (first.status_code, again.status_code, described.status_code) == (201, 201, 201)
+    assert body(again)["number"] == body(first)["number"]
+    assert body(nowhere)["type"].endswith("#no-position")
+    assert body(half)["errors"] == [{"pointer": "/lon", "detail": "Send lon and lat together, or neither."}]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class NewReport:
     """What a resident sent. ``lon`` and ``lat`` in degrees of ``datum``, ``accuracy`` in metres.
 
     ``photos`` were accepted inline (already stored), ``photo_ids`` name photos that were uploaded before.
+    ``language`` is what the reporter is told in, ``language_sent`` the word for it that came with the content, if any.
     """
 
     lon: float | None = None
@@ -57,6 +58,7 @@ class NewReport:
     description: str = ""
     contact: str | None = None
     language: str
+    language_sent: str | None = None
     channel: str = "web"
     same_as: str | None = None
     idempotency_key: UUID | None = None
@@ -66,12 +68,14 @@ class NewReport:
     def content_digest(self, session: Session) -> bytes:
         """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests.
 
-        A photo counts by its bytes, however it came: a second upload of the same file has another id.
+        A photo counts by its bytes, however it came: a second upload of the same file has another id. The language
+        counts as it was sent: a phone that sends a report again may have been set to another language meanwhile.
         """
-        uploaded = find_photos(session, self.photo_ids) if self.photo_ids else []
+        named = list(dict.fromkeys(self.photo_ids))
+        uploaded = find_photos(session, named) if named else []
         fields = {
             "position": [self.lon, self.lat, self.accuracy, self.datum],
-            "words": [self.item, self.description, self.contact, self.language, self.channel, self.same_as],
+            "words": [self.item, self.description, self.contact, self.language_sent, self.channel, self.same_as],
             "photos": [*(photo.digest for photo in uploaded), *(photo.digest for photo in self.photos)],
         }
         return hashlib.sha256(canonical(fields)).digest()
