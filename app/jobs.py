@@ -13,6 +13,7 @@ import signal
 from typing import Any
 
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -37,6 +38,25 @@ def enqueue(session: Session, name: str, *, at: dt.datetime | None = None, prior
     connection = session.connection().connection.driver_connection
     job = _writer.configure_task(name, connection=connection, schedule_at=at, priority=priority)
     job.defer(**arguments)
+
+
+_RETRY = text("""
+    UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL
+    WHERE id IN (
+        SELECT id FROM procrastinate_jobs
+        WHERE status = 'failed' AND task_name = :name AND attempts < :most
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+""")
+
+
+def retry_failed(session: Session, name: str, *, most: int, limit: int) -> int:
+    """Start again the jobs of a task that failed for good, oldest first; give how many.
+
+    Each has one more try; ``most`` is how many a job has in all, those of its retry strategy among them.
+    """
+    return len(session.scalars(_RETRY, {"name": name, "most": most, "limit": limit}).all())
 
 
 def run_worker(settings: Settings) -> None:
@@ -79,4 +99,4 @@ async def _work(settings: Settings) -> None:
             )
 
 
-__all__ = ["PATIENT", "enqueue", "queue", "run_worker"]
+__all__ = ["PATIENT", "enqueue", "queue", "retry_failed", "run_worker"]

@@ -6,11 +6,14 @@ import logging
 from uuid import UUID
 
 from app.db import Session, utcnow
-from app.jobs import PATIENT, queue
+from app.jobs import PATIENT, queue, retry_failed
 from app.notify import deliveries, service
 from app.notify.keys import current
 
 log = logging.getLogger(__name__)
+
+FAN_OUTS_MOST = 9 + 24  # PATIENT gives up after nine; then once an hour for a day
+FAN_OUTS_AT_ONCE = 500
 
 
 @queue.task(name="notify.fan_out", retry=PATIENT)
@@ -42,6 +45,16 @@ def recover(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodi
         taken = deliveries.recover(session, now=utcnow())
     if taken:
         log.warning("deliveries taken up again", extra={"deliveries": taken})
+
+
+@queue.periodic(cron="27 * * * *")
+@queue.task(name="notify.retry", queueing_lock="notify.retry")
+def retry(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Try the fan-outs again that failed for good: without their deliveries nobody would ever hear of the event."""
+    with Session.begin() as session:
+        again = retry_failed(session, "notify.fan_out", most=FAN_OUTS_MOST, limit=FAN_OUTS_AT_ONCE)
+    if again:
+        log.warning("events taken up again", extra={"events": again})
 
 
 @queue.periodic(cron="17 3 * * *")
