@@ -7,13 +7,18 @@ safe in production and fit to publish.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsFault
 
 SECRET_LENGTH = 32
+DRIVER = "postgresql+psycopg"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +46,12 @@ class Settings:
         """Read the settings from the environment; every missing or unusable name is reported in one fault."""
         faults: list[str] = []
         values: dict[str, object] = {}
-        for name, kind in _KINDS.items():
+        for name in _KINDS:
             text = environment.get(name.upper(), "").strip()
             if text:
-                _read(name, kind, text, values, faults)
+                _read(name, text, values, faults)
         values.setdefault("database_owner_url", values.get("database_url", ""))
-        faults += [f"{name.upper()} is missing" for name in _REQUIRED if name not in values]
+        faults += [f"{name.upper()} is missing" for name in _REQUIRED if not environment.get(name.upper(), "").strip()]
         if len(str(values.get("secret_key", "x" * SECRET_LENGTH))) < SECRET_LENGTH:
             faults.append(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
         if faults:
@@ -54,28 +59,57 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # the table below gave each value its type
 
 
+def _database_url(text: str) -> str:
+    # The URL itself holds a password and is never shown.
+    try:
+        driver = make_url(text).drivername
+    except (ArgumentError, ValueError):
+        raise ValueError(f"is no URL of the form {DRIVER}://ROLE:PASSWORD@HOST/DATABASE") from None
+    if driver != DRIVER:
+        raise ValueError(f"begins with {driver}://, and only {DRIVER}:// is allowed")
+    return text
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"is {text!r}, which is no whole number") from None
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(f"is {text!r}, and only {', '.join(LOG_LEVELS)} are allowed")
+    return text.upper()
+
+
+def _address(text: str) -> str:
+    return text.rstrip("/")
+
+
 _REQUIRED = ("database_url", "secret_key", "media_root")
-_KINDS: dict[str, type] = {
-    "database_url": str,
-    "database_owner_url": str,
+# How each setting is read; a ValueError says what is wrong with it, as the rest of a sentence.
+_KINDS: dict[str, Callable[[str], object]] = {
+    "database_url": _database_url,
+    "database_owner_url": _database_url,
     "secret_key": str,
-    "public_url": str,
+    "public_url": _address,
     "media_root": Path,
     "smtp_url": str,
     "mail_root": Path,
     "mail_from": str,
-    "reports_per_minute": int,
-    "trusted_proxies": int,
-    "database_pool": int,
-    "worker_concurrency": int,
-    "photo_probes": int,
-    "contact_days": int,
-    "log_level": str,
+    "reports_per_minute": _whole_number,
+    "trusted_proxies": _whole_number,
+    "database_pool": _whole_number,
+    "worker_concurrency": _whole_number,
+    "photo_probes": _whole_number,
+    "contact_days": _whole_number,
+    "log_level": _log_level,
 }
 
 
-def _read(name: str, kind: type, text: str, values: dict[str, object], faults: list[str]) -> None:
+def _read(name: str, text: str, values: dict[str, object], faults: list[str]) -> None:
     try:
-        values[name] = kind(text.rstrip("/")) if name == "public_url" else kind(text)
-    except ValueError:
-        faults.append(f"{name.upper()} is {text!r}, which is no whole number")
+        values[name] = _KINDS[name](text)
+    except ValueError as fault:
+        faults.append(f"{name.upper()} {fault}")
