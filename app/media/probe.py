@@ -28,6 +28,9 @@ PROBE_SECONDS = 10.0
 RENDER_SECONDS = 30.0
 # How long a request waits for a free decoder.
 QUEUE_SECONDS = 20.0
+# By these a picture ends its decoder. Any other signal comes from outside: a service manager that stops the whole
+# group, the kernel that needs memory.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGXCPU)
 
 _ROOT = Path(__file__).parents[2]
 # Isolated (-I): neither the working folder nor the environment says what is imported.
@@ -105,9 +108,9 @@ class Child:
         """Say whose fault it is: a crash is the file's; a kill from outside or a failed start is not."""
         code = self.close()
         log.warning("decoder stopped", extra={"returncode": code})
-        if code >= 0 or code == -signal.SIGKILL:
-            return DecoderUnavailable("The decoder was stopped. Nothing was stored; send the same request again.")
-        return Undecodable("makes the decoder stop. Send another copy.")
+        if -code in CRASHES:
+            return Undecodable("makes the decoder stop. Send another copy.")
+        return DecoderUnavailable("The decoder was stopped. Nothing was stored; send the same request again.")
 
     def close(self) -> int:
         """End it and give its return code. A child that has ended the wire gets a moment to die by itself."""

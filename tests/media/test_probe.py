@@ -138,14 +138,18 @@ def test_a_decoder_killed_while_idle_is_replaced_in_silence(lone: Prober) -> Non
     assert only(lone).process.pid != victim.pid
 
 
-def test_a_decoder_killed_at_work_gives_a_clear_error_and_the_next_photo_works(lone: Prober) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_decoder_killed_at_work_gives_a_clear_error_and_the_next_photo_works(
+    lone: Prober, ending: signal.Signals
+) -> None:
     victim = only(lone).process
     victim.send_signal(signal.SIGSTOP)
 
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lone.probe, SMALL)
         time.sleep(0.2)
-        victim.kill()
+        victim.send_signal(ending)
+        victim.send_signal(signal.SIGCONT)
         with pytest.raises(DecoderUnavailable, match="send the same request again"):
             waiting.result()
 
