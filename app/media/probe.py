@@ -43,6 +43,10 @@ class Undecodable(Exception):
     """The file is no picture that is taken; the text is the rest of a sentence that begins with the file's name."""
 
 
+class TooSlow(Undecodable):
+    """Decoding took too long: the file's fault as far as anybody can say; on a machine that was busy it may pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a decoder found. Pixels are as shown; ``position`` is (lon, lat) of WGS 84; ``direction`` in degrees.
@@ -95,7 +99,7 @@ class Child:
             timer.cancel()
             timer.join()
         if late.is_set():
-            raise Undecodable(f"took longer than {seconds:.0f} seconds to decode. Send a smaller copy.")
+            raise TooSlow(f"took longer than {seconds:.0f} seconds to decode. Send a smaller copy.")
         if message is None:
             raise self._obituary()
         return message

@@ -26,6 +26,7 @@ from app.media.errors import (
     NoSuchRendition,
     NotReady,
     PhotoTooLarge,
+    StoreUnavailable,
     TooManyPhotos,
     UnreadablePhoto,
 )
@@ -208,11 +209,15 @@ def claim(session: Session, photo_ids: Sequence[UUID], *, now: dt.datetime) -> l
 
 
 def make_renditions(media: Media, photo: Photo) -> None:
-    """Make and store the renditions of a photo; doing it again replaces them. Raises Undecodable, StoreUnavailable."""
+    """Make and store the renditions of a photo; doing it again replaces them.
+
+    Raises Undecodable (TooSlow where it may pass), DecoderUnavailable, StoreUnavailable.
+    """
     try:
         original = media.store.get(photo.key)
     except NoSuchObject as error:
-        raise Undecodable("is not in the store.") from error
+        # It was put before its row was written: a folder that is not mounted, a backup that is not all back yet.
+        raise StoreUnavailable("The original is not in the store.") from error
     for size, picture in zip(SIZES, media.prober.render(original, SIZES), strict=True):
         media.store.put(rendition_key(photo.digest, size), picture)
 

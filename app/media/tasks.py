@@ -9,14 +9,14 @@ from app.db import Reading, Session, utcnow
 from app.errors import Problem
 from app.jobs import PATIENT, queue
 from app.media import queries, service
-from app.media.probe import Undecodable
+from app.media.probe import TooSlow, Undecodable
 
 log = logging.getLogger(__name__)
 
 
 @queue.task(name="media.render", retry=PATIENT)
 def render(photo_id: str) -> None:
-    """Make the renditions of a photo. A fault is kept with the photo, and the job is tried again."""
+    """Make the renditions of a photo. A fault is kept with the photo; where it may pass the job is tried again."""
     with Reading() as session:
         photo = queries.find_photo(session, UUID(photo_id))
     if photo is None or photo.rendered_at is not None:
@@ -26,7 +26,10 @@ def render(photo_id: str) -> None:
     except (Undecodable, Problem) as fault:
         with Session.begin() as session:
             service.note_fault(session, photo.id, str(fault))
-        raise
+        if isinstance(fault, Problem | TooSlow):
+            raise
+        log.warning("photo cannot be rendered", extra={"photo": photo_id, "fault": str(fault)})
+        return
     with Session.begin() as session:
         service.mark_rendered(session, photo.id, now=utcnow())
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.media import child, wire
 from app.media.errors import DecoderUnavailable
-from app.media.probe import Child, Probe, Prober, Undecodable
+from app.media.probe import Child, Probe, Prober, TooSlow, Undecodable
 from tests.media.pictures import decode, encode, noise, quarters, with_exif
 
 ROOT = Path(__file__).parents[2]
@@ -176,7 +176,7 @@ def test_a_photo_that_takes_too_long_is_refused_and_the_next_one_works() -> None
     hasty.probe(SMALL)
     only(hasty).process.send_signal(signal.SIGSTOP)
 
-    with pytest.raises(Undecodable, match="took longer than"):
+    with pytest.raises(TooSlow, match="took longer than"):
         hasty.probe(SMALL)
 
     hasty._seconds = 10.0

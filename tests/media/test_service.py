@@ -15,9 +15,15 @@ from app import db
 from app.config import Settings
 from app.geo.types import Point
 from app.media import service
-from app.media.errors import NoPhotos, NoSuchPhoto, PhotoTooLarge, TooManyPhotos, UnreadablePhoto
+from app.media.errors import (
+    NoPhotos,
+    NoSuchPhoto,
+    PhotoTooLarge,
+    StoreUnavailable,
+    TooManyPhotos,
+    UnreadablePhoto,
+)
 from app.media.models import Photo
-from app.media.probe import Undecodable
 from app.media.service import Accepted, Media, Upload
 from app.media.store import original_key, rendition_key
 from tests.media.pictures import decode, encode, quarters, with_exif
@@ -191,11 +197,11 @@ def test_renditions_are_made_and_made_again(session: Session, media: Media) -> N
         assert decode(media.store.get(rendition_key(photo.digest, size))).size == (48, 80)
 
 
-def test_a_photo_whose_original_is_missing_cannot_be_rendered(session: Session, media: Media) -> None:
+def test_a_photo_whose_original_is_missing_cannot_be_rendered_now(session: Session, media: Media) -> None:
     photo = service.record(session, accept_one(media), now=NOW, claimed=True)
     media.store.delete(photo.key)
 
-    with pytest.raises(Undecodable, match="is not in the store"):
+    with pytest.raises(StoreUnavailable, match="is not in the store"):
         service.make_renditions(media, photo)
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,8 +12,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.media import service, tasks
+from app.media.errors import DecoderUnavailable, StoreUnavailable
 from app.media.models import Photo
-from app.media.probe import Undecodable
+from app.media.probe import Prober, TooSlow
 from app.media.service import Media, Upload
 from app.media.store import rendition_key
 from tests.media.pictures import encode, quarters
@@ -55,21 +59,54 @@ def test_a_job_that_was_interrupted_before_its_mark_makes_them_again(
     assert photo.rendered_at is not None
 
 
-def test_a_fault_is_kept_and_the_job_fails_so_that_it_is_tried_again(
+def test_a_fault_that_may_pass_is_kept_and_the_job_fails_so_that_it_is_tried_again(
     session: Session, configured: Media, photo: Photo
 ) -> None:
     original = configured.store.get(photo.key)
     configured.store.delete(photo.key)
 
-    with pytest.raises(Undecodable):
+    with pytest.raises(StoreUnavailable):
         tasks.render(str(photo.id))
 
     session.refresh(photo)
-    assert photo.render_fault == "is not in the store."
+    assert photo.render_fault == "The original is not in the store."
     configured.store.put(photo.key, original)
     tasks.render(str(photo.id))
     session.refresh(photo)
     assert photo.render_fault is None
+
+
+def test_a_fault_of_the_photo_is_kept_and_the_job_ends(
+    session: Session, configured: Media, photo: Photo, caplog: pytest.LogCaptureFixture
+) -> None:
+    configured.store.put(photo.key, b"no picture")
+
+    with caplog.at_level(logging.WARNING):
+        tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.render_fault
+    assert photo.rendered_at is None
+    assert "photo cannot be rendered" in caplog.messages
+
+
+@pytest.mark.parametrize("fault", [TooSlow("took too long."), DecoderUnavailable("All decoders are busy.")])
+def test_decoders_that_have_too_much_to_do_are_asked_again(
+    session: Session, media: Media, photo: Photo, fault: Exception
+) -> None:
+    class Busy(Prober):
+        """Decoders that are too busy."""
+
+        def render(self, data: bytes, sizes: Sequence[int]) -> list[bytes]:  # noqa: ARG002  # the interface
+            raise fault
+
+    service.configure(replace(media, prober=Busy(0)))
+
+    with pytest.raises(type(fault)):
+        tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.render_fault == str(fault)
 
 
 @pytest.mark.usefixtures("session", "configured")
