@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from app.media import picture, render
+from app.media import picture, pixels, render
 from tests.media.pictures import corners, decode, encode, noise, quarters, segments, with_exif
 
 JFIF, DQT, DHT, SOS, EOI, SOF_PROGRESSIVE = 0xE0, 0xDB, 0xC4, 0xDA, 0xD9, 0xC2
@@ -23,7 +23,7 @@ def turned(orientation: int) -> bytes:
     upright = quarters()
     if orientation == 1:
         return with_exif(upright, Orientation=1)
-    return with_exif(upright.transpose(render._TURNS[UNDO[orientation]]), Orientation=orientation)
+    return with_exif(upright.transpose(pixels.TURNS[UNDO[orientation]]), Orientation=orientation)
 
 
 @pytest.mark.parametrize(
