@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, ColumnElement, Integer, cast, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Session
 
-from app.media.models import Photo
+from app.media.models import BAND_SHIFTS, Photo
+
+ALIKE_BITS = 3
+_BITS = 64
+_BAND = literal_column("65535", BigInteger)
 
 
 def find_photo(session: Session, photo_id: UUID) -> Photo | None:
@@ -25,3 +30,37 @@ def find_photos(session: Session, photo_ids: Sequence[UUID]) -> list[Photo]:
 def referred(session: Session, digests: Iterable[str]) -> set[str]:
     """Give those of the digests that some photo refers to."""
     return set(session.scalars(select(Photo.digest).where(Photo.digest.in_(list(digests))).distinct()))
+
+
+def find_alike(
+    session: Session, photo: Photo, *, most_bits: int = ALIKE_BITS, limit: int, apart_from: Collection[UUID] = ()
+) -> list[Photo]:
+    """Find other photos with the same bytes, or a hash that differs in ``most_bits`` bits at most; first used first.
+
+    A photo that nobody claimed was never used; those of ``apart_from`` are left out. Four indexes find the hashes that
+    share a band with the photo's: by the pigeonhole principle these are all that differ in up to three bits.
+    """
+    if not 0 <= most_bits < len(BAND_SHIFTS):
+        raise ValueError(f"{most_bits} bits: the bands find 0 to {len(BAND_SHIFTS) - 1}")
+    same: list[ColumnElement[bool]] = [Photo.digest == photo.digest]
+    if photo.dhash is not None:
+        different = func.bit_count(cast(Photo.dhash.bitwise_xor(photo.dhash), BIT(_BITS)))
+        same.append(
+            or_(*(_band(shift) == _band_of(photo.dhash, shift) for shift in BAND_SHIFTS)) & (different <= most_bits)
+        )
+    statement = (
+        select(Photo)
+        .where(or_(*same), Photo.claimed_at.is_not(None), Photo.id.not_in([photo.id, *apart_from]))
+        .order_by(Photo.claimed_at, Photo.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement))
+
+
+def _band(shift: int) -> ColumnElement[int]:
+    # Literal numbers: the planner takes an index over an expression only where the expression is the same.
+    return Photo.dhash.bitwise_rshift(literal_column(str(shift), Integer)).bitwise_and(_BAND)
+
+
+def _band_of(dhash: int, shift: int) -> int:
+    return dhash >> shift & 0xFFFF

@@ -68,6 +68,8 @@ class Accepted:
     taken_zone_known: bool
     position: Point | None
     direction: float | None
+    dhash: int | None = None
+    sharpness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,8 @@ def _describe(name: str, data: bytes, probe: Probe) -> Accepted:
         taken_zone_known=probe.taken_zone_known,
         position=Point(*probe.position) if probe.position else None,
         direction=probe.direction,
+        dhash=probe.dhash,
+        sharpness=probe.sharpness,
     )
 
 
@@ -179,6 +183,8 @@ def record(session: Session, accepted: Accepted, *, now: dt.datetime, claimed: b
         taken_zone_known=accepted.taken_zone_known,
         position=accepted.position,
         direction=accepted.direction,
+        dhash=accepted.dhash,
+        sharpness=accepted.sharpness,
         stored_at=now,
         claimed_at=now if claimed else None,
     )
