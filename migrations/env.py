@@ -21,6 +21,7 @@ MODELS = (
     "app.accounts.models",
     "app.workorders.models",
     "app.dispatch.models",
+    "app.fieldwork.models",
     "app.notify.models",
     "app.reports.models",
 )

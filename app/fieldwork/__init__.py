@@ -1,4 +1,4 @@
-"""What crews do: the steps of a work order with their evidence.
+"""What crews do: the steps of a work order with their evidence, and the checks of that evidence.
 
-Owns no table: history and evidence are the work order's. Imports dispatch and what lies below.
+History and evidence are the work order's; the checks are its own table. Imports dispatch and what lies below.
 """

@@ -1,0 +1,128 @@
+"""Check the after-photos of a repair, store what was found, and take the verdict of a person.
+
+A check never stops a crew: what is found is stored and shown at once, so that a bad picture can be taken again on the
+spot, and where it failed a person of the unit has the last word.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from app.accounts.roles import Role
+from app.accounts.service import Person
+from app.catalogue.city import City, current_city
+from app.fieldwork.errors import AlreadyDecided, NoSuchCheck, NotYourVerdict
+from app.fieldwork.findings import Scene, has_failed, judge
+from app.fieldwork.models import EvidenceCheck, Verdict
+from app.media.models import Photo
+from app.media.queries import find_alike
+from app.workorders.models import EventKind, TimelineEvent, WorkOrder
+
+# Steps after which the work of a unit begins anew: a picture of before shows something else.
+_BEGINNINGS = (EventKind.DISPATCHED, EventKind.SIGNED, EventKind.FIXED)
+# Never the crew, whose evidence it is.
+JUDGES = (Role.UNIT_MANAGER, Role.SUPERVISOR)
+
+
+def check(
+    session: Session,
+    work_order: WorkOrder,
+    event: TimelineEvent,
+    photos: Sequence[Photo],
+    *,
+    unit: str,
+    phone_at: dt.datetime | None,
+    now: dt.datetime,
+    city: City,
+) -> EvidenceCheck:
+    """Judge the after-photos that ``unit`` brought with ``event``, and store what was found.
+
+    ``phone_at`` is when the step was taken on the phone, None where it is not known. It comes after the event is
+    appended, and once for each.
+    """
+    # A phone that was offline sends later; one whose clock is ahead cannot have taken the step after we heard of it.
+    at = min(phone_at or now, now)
+    scene = Scene(
+        place=work_order.position,
+        accuracy_m=work_order.accuracy_m,
+        since=_since(session, work_order, event, at),
+        at=at,
+        timezone=city.timezone,
+    )
+    ours = [photo.id for photo in photos]
+    judged = [judge(photo, scene, alike=_used_before(session, photo, ours)) for photo in photos]
+    findings = [
+        {"photo": str(photo.id), **asdict(finding)}
+        for photo, found in zip(photos, judged, strict=True)
+        for finding in found
+    ]
+    checked = EvidenceCheck(
+        work_order_id=work_order.id,
+        event_id=event.id,
+        unit=unit,
+        findings=findings,
+        failed=has_failed(judged),
+        at=now,
+    )
+    session.add(checked)
+    session.flush()
+    return checked
+
+
+def decide(
+    session: Session, check_id: UUID, *, verdict: Verdict, note: str, by: Person, now: dt.datetime
+) -> EvidenceCheck:
+    """Give the verdict on a failed check; the work order stays as it is. Gives the check with its work order.
+
+    Raises NoSuchCheck outside the person's scope, NotYourVerdict for another role, AlreadyDecided where it has a
+    verdict or passed.
+    """
+    checked = _lock_check(session, check_id, by=by)
+    if by.role not in JUDGES:
+        raise NotYourVerdict(who=JUDGES)
+    if not checked.failed or checked.verdict is not None:
+        raise AlreadyDecided(verdict=checked.verdict, checked_at=checked.checked_at)
+    checked.verdict, checked.note = verdict, note or None
+    checked.checked_at, checked.checked_by = now, by.id
+    session.flush()
+    return checked
+
+
+def _lock_check(session: Session, check_id: UUID, *, by: Person) -> EvidenceCheck:
+    statement = (
+        select(EvidenceCheck)
+        .where(EvidenceCheck.id == check_id)
+        .options(joinedload(EvidenceCheck.work_order, innerjoin=True))
+        .with_for_update(of=EvidenceCheck)
+        .execution_options(populate_existing=True)
+    )
+    checked = session.scalars(statement).one_or_none()
+    if checked is not None:
+        areas = (checked.work_order.street, checked.work_order.district, current_city(session).code)
+        if by.covers(units=[checked.unit], areas=areas):
+            return checked
+    raise NoSuchCheck
+
+
+def _since(session: Session, work_order: WorkOrder, event: TimelineEvent, at: dt.datetime) -> dt.datetime:
+    """Find when the work began: at the last step before this one that the phone can have known of.
+
+    A crew that was offline may have signed on the phone as well; we heard of that after the photo was taken.
+    """
+    statement = select(func.max(TimelineEvent.at)).where(
+        TimelineEvent.work_order_id == work_order.id,
+        TimelineEvent.number < event.number,
+        TimelineEvent.kind.in_(_BEGINNINGS),
+        TimelineEvent.at <= at,
+    )
+    return session.scalar(statement) or work_order.opened_at
+
+
+def _used_before(session: Session, photo: Photo, ours: Sequence[UUID]) -> Photo | None:
+    return next(iter(find_alike(session, photo, limit=1, apart_from=ours)), None)
