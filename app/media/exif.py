@@ -18,8 +18,8 @@ from PIL import ExifTags, Image
 SIDEWAYS = frozenset({5, 6, 7, 8})
 _ORIENTATIONS = range(1, 9)
 _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
-# EXIF is of 1995: an earlier date is a clock that nobody set.
-_FIRST_YEAR = 1995
+# EXIF is of 1995: an earlier date is a clock that nobody set. A far later one overflows in another time zone.
+_YEARS = range(1995, 2100)
 _DEGREES_OF = (1.0, 60.0, 3600.0)
 
 
@@ -114,4 +114,4 @@ def _clock(text: str) -> dt.datetime | None:
         reading = dt.datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007  # EXIF keeps the zone in another tag
     except ValueError:
         return None
-    return reading if reading.year >= _FIRST_YEAR else None
+    return reading if reading.year in _YEARS else None

@@ -106,6 +106,7 @@ def test_a_direction_is_below_360_or_none(value: Any, expected: float | None) ->
         ({Base.DateTimeOriginal: "    :  :     :  :  "}, None),
         ({Base.DateTimeOriginal: "0000:00:00 00:00:00"}, None),
         ({Base.DateTimeOriginal: "1970:01:01 00:00:00"}, None),
+        ({Base.DateTimeOriginal: "9999:12:31 23:59:59", Base.OffsetTimeOriginal: "-08:00"}, None),
         ({Base.DateTimeOriginal: 7}, None),
         ({}, None),
     ],
