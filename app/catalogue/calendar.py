@@ -29,19 +29,39 @@ def due(start: dt.datetime, amount: int, unit: TimeUnit, city: City) -> dt.datet
 
     An amount of 0 is due at once. Raises ValueError where the city has no working day in a hundred years.
     """
+    return after(start, amount * _length(unit, city), unit, city)
+
+
+def after(start: dt.datetime, left: dt.timedelta, unit: TimeUnit, city: City) -> dt.datetime:
+    """Give the moment, in UTC, at which ``left`` of the time that ``unit`` counts has passed since ``start``."""
     start = start.astimezone(dt.UTC)
-    if unit in _PLAIN:
-        return start + amount * _PLAIN[unit]
-    each = dt.timedelta(hours=1) if unit is TimeUnit.WORKING_HOURS else working_day(city)
-    left = amount * each
-    if not left:
-        return start
+    if unit in _PLAIN or not left:
+        return start + left
     for opens, closes in _spans(start, city):
         begin = max(opens, start)
         if left <= closes - begin:
             return begin + left
         left -= max(closes - begin, dt.timedelta())
     raise ValueError(f"{city.code} has no working days")
+
+
+def between(start: dt.datetime, end: dt.datetime, unit: TimeUnit, city: City) -> dt.timedelta:
+    """Give how much of the time that ``unit`` counts lies between two moments; nothing where the end comes first."""
+    start, end = start.astimezone(dt.UTC), end.astimezone(dt.UTC)
+    if unit in _PLAIN:
+        return max(end - start, dt.timedelta())
+    total = dt.timedelta()
+    for opens, closes in _spans(start, city):
+        if opens >= end:
+            break
+        total += max(min(closes, end) - max(opens, start), dt.timedelta())
+    return total
+
+
+def _length(unit: TimeUnit, city: City) -> dt.timedelta:
+    if unit in _PLAIN:
+        return _PLAIN[unit]
+    return dt.timedelta(hours=1) if unit is TimeUnit.WORKING_HOURS else working_day(city)
 
 
 def working_day(city: City) -> dt.timedelta:

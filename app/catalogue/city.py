@@ -57,16 +57,35 @@ class Duration:
     unit: TimeUnit
 
 
+@dataclass(frozen=True, slots=True)
+class DeclineReason:
+    """Why a city does not take a thing on (不予受理), and what would change that, in words for residents."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    change_zh: str
+    change_en: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The table ``[limits]`` of city.toml; the unit is in the name."""
 
+    dispatch_share: float
+    dispatch_urgent_minutes: int
     sign_for_minutes: int
     sign_for_urgent_minutes: int
+    handling_urgent: Duration
+    escalation: Duration
+    escalation_urgent: Duration
     adjudication: Duration
     rework: Duration
     supervision_answer: Duration
     silent_days_to_close: int
+    rating_days: int
+    call_back_share: float
+    call_back_share_poor: float
     asset_match_m: float
     joining_accuracy_cap_m: float
     duplicate_candidates_m: float
@@ -96,13 +115,15 @@ class City:
     attribution: str
     approximate: bool
     limits: Limits
+    urgent_words: tuple[str, ...] = ()
+    decline_reasons: tuple[DeclineReason, ...] = ()
     calendar: Mapping[dt.date, bool] = field(default_factory=dict, hash=False)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], version: int, digest: str) -> City:
         """Read a city from the settings of a pack version; they were checked before they were stored."""
         values = {name: key.read(settings.get(name, key.default)) for name, key in KEYS.items()}
-        limits = {name: key.read(settings["limits"].get(name)) for name, key in LIMITS.items()}
+        limits = {name: key.read(settings["limits"].get(name, key.default)) for name, key in LIMITS.items()}
         days = {dt.date.fromisoformat(day): working for day, working in settings.get("calendar", {}).items()}
         approximate = values.pop("boundaries") == APPROXIMATE
         own = {"version": version, "digest": digest, "approximate": approximate}
@@ -112,6 +133,10 @@ class City:
         """Give the name in a language, or in the other one where it has none."""
         names = (self.name_zh, self.name_en) if language is Language.ZH else (self.name_en, self.name_zh)
         return names[0] or names[1]
+
+    def decline_reason(self, code: str) -> DeclineReason | None:
+        """Give the reason of a code to decline, None where the pack has none."""
+        return next((reason for reason in self.decline_reasons if reason.code == code), None)
 
     def is_working_day(self, day: dt.date) -> bool:
         """Tell whether a day is a working day: the pack's word, else the calendar's."""
@@ -265,6 +290,69 @@ def read_duration(value: Any) -> Duration:
     return Duration(int(found[1]), TimeUnit(found[2]))
 
 
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError('it must be a list of words like ["漏电", "gas leak"]')  # noqa: TRY004  # one kind of fault
+    words = tuple(_text(word).casefold() for word in value)
+    if not all(words):
+        raise ValueError("it holds an empty word, which every text contains")
+    return words
+
+
+_REASON = ("code", "name_zh", "name_en", "change_zh", "change_en")
+
+
+def _reasons(value: Any) -> tuple[DeclineReason, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+        raise ValueError("it must be tables: [[decline_reasons]]")
+    reasons = tuple(DeclineReason(**{name: _text(each.get(name, "")) for name in _REASON}) for each in value)
+    codes = [_code(reason.code) for reason in reasons]
+    if len(set(codes)) < len(codes):
+        raise ValueError("a code is there twice")
+    if not all((reason.name_zh or reason.name_en) and (reason.change_zh or reason.change_en) for reason in reasons):
+        raise ValueError("each reason needs a name and what would change it (change_zh, change_en)")
+    return reasons
+
+
+# What a city that says nothing declines for, in the words of Shenzhen's list of what is not taken on.
+_USUAL_REASONS = [
+    {
+        "code": "private_matter",
+        "name_zh": "属于民事纠纷，不在政府职责范围内",
+        "name_en": "It is a private matter between people or companies",
+        "change_zh": "可向人民调解委员会或人民法院提出；如涉及公共安全，请补充说明",
+        "change_en": "A mediator or a court can help; tell us if public safety is at risk",
+    },
+    {
+        "code": "in_court",
+        "name_zh": "已进入诉讼、仲裁或行政复议程序",
+        "name_en": "It is before a court, an arbiter or a review",
+        "change_zh": "程序终结后仍未解决的，可再次反映",
+        "change_en": "Report it again if it stands when that is over",
+    },
+    {
+        "code": "not_found",
+        "name_zh": "现场核实未发现所述问题",
+        "name_en": "Nothing of the kind was found at the place",
+        "change_zh": "请补充照片或更准确的位置",
+        "change_en": "A photo or a more exact position would change this",
+    },
+    {
+        "code": "cannot_now",
+        "name_zh": "暂不具备解决条件（规划、产权或资金）",
+        "name_en": "It cannot be done for now: planning, ownership or money",
+        "change_zh": "条件具备后将重新受理",
+        "change_en": "It is taken up again once that changes",
+    },
+    {
+        "code": "unclear",
+        "name_zh": "内容不清，无法办理",
+        "name_en": "It cannot be understood well enough to act",
+        "change_zh": "请说明具体问题和位置后重新提交",
+        "change_en": "Send it again and say what is wrong and where",
+    },
+]
+
 KEYS: dict[str, Key] = {
     "code": Key(_code),
     "name_zh": Key(_text),
@@ -282,15 +370,25 @@ KEYS: dict[str, Key] = {
     "nearest_street_limit_m": Key(_number(100_000)),
     "attribution": Key(_text),
     "boundaries": Key(_one_of(SURVEYED, APPROXIMATE), SURVEYED),
+    "urgent_words": Key(_words, ()),
+    "decline_reasons": Key(_reasons, _USUAL_REASONS),
 }
 
 LIMITS: dict[str, Key] = {
+    "dispatch_share": Key(_number(1), 0.5),
+    "dispatch_urgent_minutes": Key(_number(100_000, whole=True), 30),
     "sign_for_minutes": Key(_number(100_000, whole=True)),
     "sign_for_urgent_minutes": Key(_number(100_000, whole=True)),
+    "handling_urgent": Key(read_duration, "24 hours"),
+    "escalation": Key(read_duration, "4 working_hours"),
+    "escalation_urgent": Key(read_duration, "30 minutes"),
     "adjudication": Key(read_duration),
     "rework": Key(read_duration),
     "supervision_answer": Key(read_duration),
     "silent_days_to_close": Key(_number(3650, whole=True)),
+    "rating_days": Key(_number(3650, whole=True), 30),
+    "call_back_share": Key(_number(1), 0.05),
+    "call_back_share_poor": Key(_number(1), 0.25),
     "asset_match_m": Key(_number(10_000)),
     "joining_accuracy_cap_m": Key(_number(10_000)),
     "duplicate_candidates_m": Key(_number(10_000)),

@@ -1,13 +1,15 @@
-"""Reads of dispatch: the units that a choice may fall on."""
+"""Reads of dispatch: parts of a work order, the units that a choice may fall on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.catalogue.models import Unit
+from app.dispatch.models import Assignment
 
 
 def possible_units(
@@ -16,4 +18,15 @@ def possible_units(
     """Give the current units of these codes, and those of these roles for one of these areas, in one statement."""
     by_role = and_(Unit.role.in_(roles), Unit.area_code.in_(areas))
     statement = select(Unit).where(Unit.until.is_(None), or_(Unit.code.in_(codes), by_role)).order_by(Unit.code)
+    return session.scalars(statement).all()
+
+
+def open_parts(session: Session, work_order_id: UUID) -> Sequence[Assignment]:
+    """Give the present parts of a work order with their units, the lead first."""
+    statement = (
+        select(Assignment)
+        .where(Assignment.work_order_id == work_order_id, Assignment.ended_at.is_(None))
+        .options(joinedload(Assignment.unit))
+        .order_by(Assignment.part.desc(), Assignment.assigned_at, Assignment.id)
+    )
     return session.scalars(statement).all()

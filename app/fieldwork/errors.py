@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar
 
 from app.accounts.roles import Role
-from app.errors import Conflict, Forbidden, NotFound
+from app.errors import Conflict, Forbidden, NotFound, Problem
 
 
 class NoSuchCheck(NotFound):
@@ -42,3 +44,31 @@ class AlreadyDecided(Conflict):
             verdict=verdict,
             checked_at=checked_at.isoformat(),
         )
+
+
+class StaleVersion(Problem):
+    """The work order has changed since the client read it (RFC 9110, 13.1.1)."""
+
+    status: ClassVar[int] = 412
+    title: ClassVar[str] = "The work order has changed"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody took a step since you read it. Read it again, then decide again.")
+
+
+class StepKeyReused(Conflict):
+    """The Idempotency-Key was used for another step."""
+
+    title = "This Idempotency-Key stands for another step"
+
+    def __init__(self) -> None:
+        super().__init__("Use a new UUID for a new step; repeat a step only with exactly the same content.")
+
+
+class NotAStep(Conflict):
+    """The action has an address of its own."""
+
+    title = "This is not taken here"
+
+    def __init__(self, action: StrEnum) -> None:
+        super().__init__(f"The action {action} is taken at an address of its own; see the API's document.")

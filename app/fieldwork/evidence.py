@@ -75,6 +75,11 @@ def check(
     return checked
 
 
+def work_order_of(session: Session, check_id: UUID, *, by: Person) -> str:
+    """Give the public id of the work order of a check. Raises NoSuchCheck outside the person's scope."""
+    return _find_check(session, check_id, by=by).work_order.public_id
+
+
 def decide(
     session: Session, check_id: UUID, *, verdict: Verdict, note: str, by: Person, now: dt.datetime
 ) -> EvidenceCheck:
@@ -83,7 +88,7 @@ def decide(
     Raises NoSuchCheck outside the person's scope, NotYourVerdict for another role, AlreadyDecided where it has a
     verdict or passed.
     """
-    checked = _lock_check(session, check_id, by=by)
+    checked = _find_check(session, check_id, by=by, lock=True)
     if by.role not in JUDGES:
         raise NotYourVerdict(who=JUDGES)
     if not checked.failed or checked.verdict is not None:
@@ -94,17 +99,17 @@ def decide(
     return checked
 
 
-def _lock_check(session: Session, check_id: UUID, *, by: Person) -> EvidenceCheck:
+def _find_check(session: Session, check_id: UUID, *, by: Person, lock: bool = False) -> EvidenceCheck:
     statement = (
         select(EvidenceCheck)
         .where(EvidenceCheck.id == check_id)
         .options(joinedload(EvidenceCheck.work_order, innerjoin=True))
-        .with_for_update(of=EvidenceCheck)
-        .execution_options(populate_existing=True)
     )
+    if lock:
+        statement = statement.with_for_update(of=EvidenceCheck).execution_options(populate_existing=True)
     checked = session.scalars(statement).one_or_none()
     if checked is not None:
-        areas = (checked.work_order.street, checked.work_order.district, current_city(session).code)
+        areas = (*checked.work_order.areas, current_city(session).code)
         if by.covers(units=[checked.unit], areas=areas):
             return checked
     raise NoSuchCheck

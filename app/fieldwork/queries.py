@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.orm import Session, contains_eager
 
 from app.accounts.service import Person
 from app.catalogue.city import current_city
+from app.dispatch.lists import in_area
 from app.fieldwork.models import EvidenceCheck
-from app.workorders.models import WorkOrder
 
 
 def checks_of(session: Session, work_order_id: UUID) -> Sequence[EvidenceCheck]:
@@ -26,26 +26,25 @@ def checks_of(session: Session, work_order_id: UUID) -> Sequence[EvidenceCheck]:
 
 
 def open_checks(
-    session: Session, *, by: Person, limit: int, after: tuple[dt.datetime, UUID] | None = None
+    session: Session, *, by: Person, limit: int, after: Sequence[Any] | None = None
 ) -> Sequence[EvidenceCheck]:
     """List the failed checks without a verdict in a person's scope, oldest first, each with its work order.
 
     ``after`` is ``at`` and ``id`` of the last one seen. No scope lists nothing.
     """
-    if by.unit is None or by.area is None:
-        return []
+    city = current_city(session)
     statement = (
         select(EvidenceCheck)
         .join(EvidenceCheck.work_order)
-        .where(EvidenceCheck.failed, EvidenceCheck.verdict.is_(None))
+        .where(EvidenceCheck.failed, EvidenceCheck.verdict.is_(None), in_area(by, city))
         .options(contains_eager(EvidenceCheck.work_order))
         .order_by(EvidenceCheck.at, EvidenceCheck.id)
         .limit(limit)
     )
     if not by.all_units:
         statement = statement.where(EvidenceCheck.unit == by.unit)
-    if by.area != current_city(session).code:
-        statement = statement.where(or_(WorkOrder.street == by.area, WorkOrder.district == by.area))
     if after is not None:
-        statement = statement.where(tuple_(EvidenceCheck.at, EvidenceCheck.id) > after)
+        statement = statement.where(
+            tuple_(EvidenceCheck.at, EvidenceCheck.id) > tuple_(literal(after[0]), literal(after[1]))
+        )
     return session.scalars(statement).all()

@@ -1,85 +1,200 @@
-"""Verbs of the field: take a step with a work order."""
+"""Verbs of the field and the desk: take a step with a work order, sign for several at once."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
-from app.catalogue.city import City, current_city
-from app.dispatch import service as dispatch
-from app.dispatch.resolve import find_asset, resolve
-from app.geo.service import locate
+from app.catalogue.city import current_city
+from app.dispatch.case import Asked, Case, study
+from app.dispatch.service import VERBS
+from app.dispatch.service.again import begin_again
+from app.errors import Problem
+from app.fieldwork import evidence
+from app.fieldwork.errors import NotAStep, StaleVersion, StepKeyReused
+from app.fieldwork.models import EvidenceCheck, Verdict
+from app.jobs import enqueue
+from app.media import service as media
 from app.media.models import Photo
 from app.workorders import service as workorders
-from app.workorders.lifecycle import Action, advance
-from app.workorders.models import Evidence, WorkOrder
+from app.workorders.lifecycle import Action, EventKind, Move, Need, State, find_move
+from app.workorders.models import Evidence, TakenStep, TimelineEvent, WorkOrder
+from app.workorders.timeline import canonical
 
-Part = Callable[[Session, WorkOrder], dict[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The photos of a request: ``accepted`` came with it and are stored, ``ids`` were uploaded before."""
+
+    accepted: Sequence[media.Accepted] = ()
+    ids: Sequence[UUID] = ()
+
+    def record(self, session: Session, *, now: dt.datetime) -> list[Photo]:
+        """Claim and record them in this transaction. Raises NoSuchPhoto."""
+        claimed = media.claim(session, self.ids, now=now) if self.ids else []
+        return [*claimed, *(media.record(session, photo, now=now, claimed=True) for photo in self.accepted)]
 
 
-def move(
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken; ``check`` is what was found about its evidence, ``replayed`` says that it came again."""
+
+    work_order: WorkOrder
+    check: EvidenceCheck | None = None
+    replayed: bool = False
+
+
+def take_step(
     session: Session,
     public_id: str,
+    asked: Asked,
     *,
-    action: Action,
-    note: str = "",
-    public: bool = True,
-    photos: Sequence[Photo] = (),
+    brought: Brought,
     by: Person,
     now: dt.datetime,
-) -> WorkOrder:
-    """Take a step: lock, check, change, append history and evidence. ``photos`` are recorded in this transaction.
+    key: UUID | None = None,
+    matches: Callable[[str], bool] | None = None,
+) -> Taken:
+    """Take a step: lock, check, change, append history and evidence, all or nothing.
 
-    Raises NoSuchWorkOrder outside the person's scope, IllegalMove, NotYourMove or MissingNeeds; then nothing happened.
+    ``key`` makes a repeat harmless for ever; ``matches`` tells whether a version is one that the client knows.
+    Raises NoSuchWorkOrder outside the person's scope, StaleVersion, StepKeyReused, IllegalMove, NotYourMove,
+    MissingNeeds, or what the verb refuses.
     """
+    if asked.action not in VERBS:
+        raise NotAStep(asked.action)
     city = current_city(session)
     work_order = workorders.lock_work_order(session, public_id, by=by, city=city)
-    brought = workorders.brought_needs(work_order.item, note=note, photos=len(photos))
-    # Before the parts are touched: a refused step must not have signed or finished anything.
-    advance(work_order.state, action, by.role, brought)
-    if action is Action.DISPATCH:
-        _dispatch(session, work_order, city=city, by=by, now=now)
-        return work_order
-    content = _content_of(session, work_order, action, by=by, now=now)
-    content |= {"note": note} if note else {}
-    content |= {"photos": [str(photo.id) for photo in photos]} if photos else {}
-    event = workorders.advance(
-        session,
-        work_order,
-        action,
-        by=by,
-        now=now,
-        brought=brought,
-        content=content,
-        public=public or action is not Action.NOTE,
+    if key is not None and _taken_before(session, key, _digest(public_id, asked, brought, by)):
+        return Taken(work_order, replayed=True)
+    if matches is not None and not matches(work_order.version):
+        raise StaleVersion
+    asked = replace(asked, photos=brought.record(session, now=now))
+    case = study(session, work_order, asked, by=by, city=city, now=now)
+    needs = _needs(work_order, asked)
+    move = find_move(work_order.state, asked.action, by.role, needs, case.facts)
+    event = _take(session, case, move)
+    if key is not None:
+        digest = _digest(public_id, asked, brought, by)
+        session.add(TakenStep(key=key, work_order_id=work_order.id, digest=digest, arrived_at=now))
+    return Taken(work_order, _follow(session, case, event))
+
+
+def _take(session: Session, case: Case, move: Move) -> TimelineEvent:
+    asked, work_order = case.asked, case.work_order
+    content = VERBS[asked.action](session, case)
+    content |= {"photos": [str(photo.id) for photo in asked.photos]} if asked.photos else {}
+    content |= {"phone_at": asked.phone_at.isoformat()} if asked.phone_at else {}
+    public = asked.public if move.tells is EventKind.NOTE else None
+    event = workorders.take(
+        session, work_order, move, by=case.by, city=case.city, now=case.now, content=content, public=public
     )
-    for photo in photos:
-        after = action is Action.FIX
+    if asked.action is Action.CLOSE and asked.outcome is not None:
+        work_order.outcome = asked.outcome
+    after = asked.action is Action.FIX
+    for photo in asked.photos:
         session.add(Evidence(event_id=event.id, photo_id=photo.id, work_order_id=work_order.id, after=after))
     session.flush()
-    return work_order
+    return event
 
 
-def _content_of(
-    session: Session, work_order: WorkOrder, action: Action, *, by: Person, now: dt.datetime
-) -> dict[str, Any]:
-    if action is Action.SIGN:
-        return dispatch.sign_for(session, work_order, by=by, now=now)
-    if action is Action.FIX:
-        return dispatch.finish(session, work_order, now=now)
-    lead = dispatch.lead_assignment(session, work_order)
-    return {"unit": dispatch.say_unit(lead.unit)} if lead else {}
+def _follow(session: Session, case: Case, event: TimelineEvent) -> EvidenceCheck | None:
+    """Judge the evidence of a repair, and let what comes after the fix know."""
+    work_order, asked = case.work_order, case.asked
+    if work_order.state is State.FIXED and event.kind is EventKind.FIXED:
+        enqueue(session, "reports.sample", work_order_id=str(work_order.id), round_number=work_order.rounds)
+    if asked.action is not Action.FIX or case.mine is None:
+        return None
+    return evidence.check(
+        session,
+        work_order,
+        event,
+        asked.photos,
+        unit=case.mine.unit_code,
+        phone_at=asked.phone_at,
+        now=case.now,
+        city=case.city,
+    )
 
 
-def _dispatch(session: Session, work_order: WorkOrder, *, city: City, by: Person, now: dt.datetime) -> None:
-    """Send a waiting work order to the unit that is responsible now."""
-    limit = city.nearest_street_limit_m
-    place = locate(session, work_order.position, work_order.accuracy_m, nearest_limit_m=limit)
-    asset = find_asset(session, work_order.item, place, city=city)
-    on = now.astimezone(city.timezone).date()
-    resolution = resolve(session, work_order.item, place, asset, city=city, on=on)
-    dispatch.assign(session, work_order, resolution, by=by, city=city, now=now)
+def _needs(work_order: WorkOrder, asked: Asked) -> set[Need]:
+    """Name the needs that a request meets."""
+    photos = len(asked.photos)
+    met = {
+        Need.NOTE: bool(asked.note),
+        Need.REASON: bool(asked.note),
+        Need.REASON_CODE: bool(asked.reason),
+        Need.PROOF: bool(photos or asked.reference),
+        Need.UNIT: bool(asked.unit),
+        Need.UNTIL: asked.until is not None,
+        Need.CHANGE: bool(asked.item) or asked.lon is not None,
+    }
+    named = {need for need, is_met in met.items() if is_met}
+    return named | workorders.evidence_need(work_order.item, note=asked.note, photos=photos)
+
+
+def _digest(public_id: str, asked: Asked, brought: Brought, by: Person) -> bytes:
+    """Give the SHA-256 of everything that makes two requests the same step."""
+    said = {field.name: str(getattr(asked, field.name)) for field in fields(asked) if field.name != "photos"}
+    photos = [*map(str, brought.ids), *(photo.digest for photo in brought.accepted)]
+    return hashlib.sha256(canonical([str(by.id), public_id, said, photos])).digest()
+
+
+def _taken_before(session: Session, key: UUID, digest: bytes) -> bool:
+    """Tell whether the step of a key was taken. Raises StepKeyReused where the key stood for another one."""
+    known = session.get(TakenStep, key)
+    if known is not None and known.digest != digest:
+        raise StepKeyReused
+    return known is not None
+
+
+def judge_evidence(
+    session: Session, check_id: UUID, *, verdict: Verdict, note: str, by: Person, now: dt.datetime
+) -> EvidenceCheck:
+    """Give a person's verdict on a failed check; a rejected repair goes back to the crew, with the rework clock.
+
+    Raises NoSuchCheck, NotYourVerdict, AlreadyDecided; a rejection without a word why MissingNeeds.
+    """
+    city = current_city(session)
+    public_id = evidence.work_order_of(session, check_id, by=by)
+    work_order = workorders.lock_work_order(session, public_id, by=by, city=city)
+    decided = evidence.decide(session, check_id, verdict=verdict, note=note, by=by, now=now)
+    if verdict is Verdict.REJECTED and work_order.state is State.FIXED:
+        move = find_move(work_order.state, Action.REJECT, by.role, {Need.NOTE} if note else set())
+        content = begin_again(session, work_order, city=city, now=now) | {"reason": note}
+        workorders.take(session, work_order, move, by=by, city=city, now=now, content=content)
+    return decided
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What became of one work order of a batch: it was signed for, or the refusal says why not."""
+
+    public_id: str
+    work_order: WorkOrder | None
+    refusal: Problem | None = None
+
+
+def sign_for_all(
+    session: Session, public_ids: Sequence[str], *, by: Person, now: dt.datetime, phone_at: dt.datetime | None
+) -> list[Signed]:
+    """Sign for several work orders; what is refused of one does not touch the others. Signing twice is no refusal."""
+    # In one order for everybody, so that two batches wait for each other instead of dying.
+    found = {public_id: _sign_one(session, public_id, by, now, phone_at) for public_id in sorted(set(public_ids))}
+    return [found[public_id] for public_id in dict.fromkeys(public_ids)]
+
+
+def _sign_one(session: Session, public_id: str, by: Person, now: dt.datetime, phone_at: dt.datetime | None) -> Signed:
+    asked = Asked(action=Action.SIGN, phone_at=phone_at)
+    try:
+        with session.begin_nested():
+            taken = take_step(session, public_id, asked, brought=Brought(), by=by, now=now)
+    except Problem as refusal:
+        return Signed(public_id, None, refusal)
+    return Signed(public_id, taken.work_order)

@@ -72,6 +72,18 @@ class Place:
     candidates: tuple[Candidate, ...]
 
     @property
+    def community(self) -> AreaRef | None:
+        """Give the community; None where the city has no such level, or the point lies in none."""
+        return next((area for area in self.areas if area.level is Level.COMMUNITY), None)
+
+    @property
+    def share_of_street(self) -> float:
+        """Give the share of the accuracy circle, as far as it lies in the city, that lies in the chosen street."""
+        total = sum(candidate.share for candidate in self.candidates)
+        own = sum(candidate.share for candidate in self.candidates if candidate.area.code == self.street.code)
+        return own / total if total else 1.0
+
+    @property
     def district(self) -> AreaRef | None:
         """Give the district of the street; None where the city has no such level."""
         return next((area for area in self.areas if area.level is Level.DISTRICT), None)

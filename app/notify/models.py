@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
@@ -23,15 +24,19 @@ class ChannelKind(StrEnum):
 class Subscription(Base, Identified):
     """A person who wants to hear of a work order. ``subscriber`` is the id of the report that asked for it.
 
-    ``address`` is encrypted (app/notify/keys.py) and empty once ``erased_at`` is set. ``ended_at`` is set when the
-    address refuses for good. There is no foreign key to the report: reports lie above this package.
+    ``about`` has number and place of that report, which messages name. ``after_event`` is the number of the last line
+    of history that is not for them. ``address`` is encrypted (app/notify/keys.py) and empty once ``erased_at`` is set.
+    ``ended_at`` is set when the address refuses for good. There is no foreign key to the report: reports lie above
+    this package.
     """
 
     __tablename__ = "subscriptions"
     __table_args__ = (UniqueConstraint("subscriber", "channel"),)
 
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"), index=True)
+    after_event: Mapped[int] = mapped_column(default=0, server_default="0")
     subscriber: Mapped[UUID]
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     channel: Mapped[ChannelKind]
     address: Mapped[bytes] = mapped_column(LargeBinary)
     language: Mapped[str]

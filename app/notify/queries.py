@@ -28,7 +28,7 @@ def read_facts(session: Session, event: TimelineEvent, subscription: Subscriptio
     language = language_of(subscription.language, city.languages)
     work_order = session.get_one(WorkOrder, event.work_order_id, options=[joinedload(WorkOrder.item)])
     said = _content(session, TimelinePayload.event_id == event.id)
-    own = _content(session, *_so_far(event), *_about(subscription.subscriber))
+    own = subscription.about
     unit = said.get("unit") or _content(session, *_so_far(event), TimelinePayload.content.has_key("unit")).get("unit")
     return Facts(
         kind=event.kind,
@@ -52,10 +52,6 @@ def _so_far(event: TimelineEvent) -> tuple[Any, ...]:
         TimelineEvent.number <= event.number,
         TimelineEvent.public,
     )
-
-
-def _about(subscriber: UUID) -> tuple[Any, ...]:
-    return TimelineEvent.kind.in_(OWN), TimelinePayload.content["report"].astext == str(subscriber)
 
 
 def _content(session: Session, *criteria: Any) -> dict[str, Any]:

@@ -26,15 +26,25 @@ TOLD = (EventKind.RECEIVED, EventKind.JOINED, EventKind.SIGNED, EventKind.NOTE, 
 
 
 def subscribe(
-    session: Session, *, work_order_id: UUID, subscriber: UUID, contact: str, language: str, now: dt.datetime
+    session: Session,
+    work_order: WorkOrder,
+    *,
+    subscriber: UUID,
+    about: dict[str, Any],
+    contact: str,
+    language: str,
+    now: dt.datetime,
 ) -> Subscription:
-    """Let a reporter hear of a work order; a second call for the same report and channel replaces the address.
+    """Let a reporter hear of a work order whose row is locked, from the next line of its history on.
 
-    ``subscriber`` is the report's id, ``language`` a BCP 47 tag. Raises UnusableContact.
+    A second call for the same report and channel replaces the address. ``subscriber`` is the report's id,
+    ``about`` its ``number`` and ``place``, ``language`` a BCP 47 tag. Raises UnusableContact.
     """
     channel, address = parse_contact(contact)
     values: dict[str, Any] = {
-        "work_order_id": work_order_id,
+        "work_order_id": work_order.id,
+        "after_event": work_order.events,
+        "about": about,
         "address": seal(address),
         "language": language,
         "ended_at": None,
@@ -49,10 +59,12 @@ def subscribe(
     return session.scalars(statement, execution_options={"populate_existing": True}).one()
 
 
-def move_subscriptions(session: Session, *, subscriber: UUID, to_work_order_id: UUID) -> None:
-    """Let a reporter hear of another work order instead: the report was joined to it, or split off."""
+def move_subscriptions(session: Session, *, from_work_order_id: UUID, to: WorkOrder) -> None:
+    """Let all who hear of a work order hear of another one instead, from its next line on: the two were merged."""
     session.execute(
-        update(Subscription).where(Subscription.subscriber == subscriber).values(work_order_id=to_work_order_id)
+        update(Subscription)
+        .where(Subscription.work_order_id == from_work_order_id)
+        .values(work_order_id=to.id, after_event=to.events)
     )
 
 
@@ -60,7 +72,8 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     """Queue one delivery of an event for each subscription that is to hear of it; give how many are new.
 
     Receipt and joining concern one reporter and go to that one alone. Everything else goes to all who had subscribed
-    when it happened. Running it again adds nothing.
+    before that line was written: numbers are compared, which the row's lock orders, and never clocks. Running it again
+    adds nothing.
     """
     event = session.get(TimelineEvent, event_id, options=[joinedload(TimelineEvent.payload)])
     if event is None or not event.public or event.kind not in TOLD:
@@ -85,7 +98,7 @@ def _listeners(session: Session, event: TimelineEvent) -> Iterable[UUID]:
     if event.kind in OWN:
         report = event.payload.content.get("report") if event.payload else None
         return session.scalars(found.where(Subscription.subscriber == UUID(report))) if report else ()
-    return session.scalars(found.where(Subscription.created_at <= event.at))
+    return session.scalars(found.where(Subscription.after_event < event.number))
 
 
 def _delivery(subscription_id: UUID, event: TimelineEvent, now: dt.datetime) -> dict[str, Any]:

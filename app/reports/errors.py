@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.errors import Conflict, NotFound, Unprocessable
 
 
@@ -69,3 +71,46 @@ class NoSuchReport(NotFound):
 
     def __init__(self) -> None:
         super().__init__("Check that the link is complete; it stands in the first answer and in every message.")
+
+
+class NothingToRate(Conflict):
+    """Nobody has said yet that it is fixed."""
+
+    title = "There is nothing to rate yet"
+
+    def __init__(self) -> None:
+        super().__init__("A rating is about a repair; you hear when the unit says that it is fixed.")
+
+
+class TooLateToAnswer(Conflict):
+    """The work order closed too long ago."""
+
+    title = "It closed too long ago"
+
+    def __init__(self, days: int) -> None:
+        super().__init__(f"Answers are taken up to {days} days after it closed. Send a new report of what you see now.")
+
+
+class CannotMerge(Conflict):
+    """The two work orders cannot be merged as asked."""
+
+    title = "These two cannot be merged"
+
+
+class NoSuchSpotCheck(NotFound):
+    """The id names no check that is still open."""
+
+    title = "There is no such open check"
+
+    def __init__(self) -> None:
+        super().__init__("It is done, or the work order has moved on since. Read the list again.")
+
+
+class NotAChannel(Unprocessable):
+    """The city takes no reports of a desk by this channel."""
+
+    title = "The city has no such channel"
+
+    def __init__(self, channel: str, allowed: Sequence[str]) -> None:
+        detail = f"A desk of this city files by {', '.join(allowed) or 'no channel'}; {channel} is none of them."
+        super().__init__(detail, errors=[{"pointer": "/channel", "detail": detail}])

@@ -22,10 +22,11 @@ from app.crockford import normalise
 from app.geo.service import Place
 from app.geo.types import Point, metres, near
 from app.reports.errors import NotTheSame, SameAsClosed
-from app.workorders.lifecycle import OPEN, State
+from app.workorders.lifecycle import ENDED, OPEN, State
 from app.workorders.models import LIVE, WorkOrder
 
 SAME_WITHIN_M = 500.0
+FIXED_DAYS = 3
 CELL_DEGREES = 0.002
 _CELLS_AROUND = round(360 / CELL_DEGREES)
 _METRES_A_DEGREE = 111_320.0
@@ -99,11 +100,11 @@ def find_same(
     return session.scalars(statement).one_or_none()
 
 
-def take_same(session: Session, public_id: str, item: Item, place: Place) -> WorkOrder:
+def take_same(session: Session, public_id: str, item: Item, place: Place, *, now: dt.datetime) -> WorkOrder:
     """Find and lock the work order that the resident says is the same.
 
-    Raises NotTheSame where it is unknown, not public, never joins or lies over 500 m away, SameAsClosed where it is
-    closed.
+    Raises NotTheSame where it is unknown, not public, never joins or lies over 500 m away, SameAsClosed where it has
+    ended or was fixed over three days ago.
     """
     statement = (
         select(WorkOrder)
@@ -123,6 +124,7 @@ def take_same(session: Session, public_id: str, item: Item, place: Place) -> Wor
     if distance > SAME_WITHIN_M:
         message = f"It is {distance:.0f} m away; the same problem lies within {SAME_WITHIN_M:.0f} m. Leave out same_as."
         raise NotTheSame(message)
-    if work_order.state is State.CLOSED:
+    long_fixed = work_order.state is State.FIXED and (work_order.fixed_at or now) < now - dt.timedelta(days=FIXED_DAYS)
+    if work_order.state in ENDED or long_fixed:
         raise SameAsClosed
     return work_order

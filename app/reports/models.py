@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, Identified
 from app.geo.types import GeographyPoint, Point
+from app.workorders.models import WorkOrder
 
 
 class PositionSource(StrEnum):
@@ -26,7 +27,7 @@ class Report(Base, Identified):
 
     ``place`` is where it was found to lie, as answered then. ``idempotency_key`` is the client's own and unique for
     ever; ``content_digest`` tells the same content from another under it. ``tracking_digest`` is the SHA-256 of the
-    secret in the tracking link.
+    secret in the tracking link. ``filed_by`` is who filed it at a desk for a caller, a visitor or on patrol.
     """
 
     __tablename__ = "reports"
@@ -45,6 +46,7 @@ class Report(Base, Identified):
     sent: Mapped[dict[str, Any]]
     place: Mapped[dict[str, Any]]
     filed_at: Mapped[dt.datetime]
+    filed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
 
 
 class How(StrEnum):
@@ -53,6 +55,7 @@ class How(StrEnum):
     OPENED = "opened"
     AUTO = "auto"
     SAME_AS = "same_as"
+    MERGED = "merged"
 
 
 class ReportLink(Base):
@@ -74,3 +77,70 @@ class ReportPhoto(Base):
     report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id"), unique=True)
+
+
+def _one_to_five(column: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} BETWEEN 1 AND 5", name=column)
+
+
+class Rating(Base):
+    """What a reporter thinks of a repair (好差评): 1 to 5 overall, and of speed, attitude and result where they say so.
+
+    ``round`` is which repair it is about: 0 the first one, 1 the one after the work order came back, and so on. A
+    reporter who rates a repair again replaces what they said of it.
+    """
+
+    __tablename__ = "ratings"
+    __table_args__ = (
+        *(_one_to_five(name) for name in ("overall", "speed", "attitude", "result")),
+        Index("ix_ratings_unit_at", "unit", "at"),
+        Index("ix_ratings_work_order_id", "work_order_id"),
+    )
+
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    unit: Mapped[str | None]
+    overall: Mapped[int]
+    speed: Mapped[int | None]
+    attitude: Mapped[int | None]
+    result: Mapped[int | None]
+    comment: Mapped[str]
+    at: Mapped[dt.datetime]
+
+
+class SampleReason(StrEnum):
+    """Why a repair is checked before it closes."""
+
+    SAMPLE = "sample"  # by chance, more often for units that are rated badly
+    REWORK = "rework"  # it came back once
+
+
+class CheckKind(StrEnum):
+    """How it is checked: by a call to the reporter, or at the place."""
+
+    CALL = "call"
+    SITE = "site"
+
+
+class SpotCheck(Base, Identified):
+    """A repair that is checked by a call or a visit before it closes; one for each round."""
+
+    __tablename__ = "spot_checks"
+    __table_args__ = (
+        Index("uq_spot_checks_round", "work_order_id", "round", unique=True),
+        Index("ix_spot_checks_open", "at", postgresql_where=text("done_at IS NULL")),
+    )
+
+    work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    round: Mapped[int]
+    unit: Mapped[str | None]
+    reason: Mapped[SampleReason]
+    at: Mapped[dt.datetime]
+    done_at: Mapped[dt.datetime | None]
+    done_by: Mapped[str | None]
+    kind: Mapped[CheckKind | None]
+    passed: Mapped[bool | None]
+    note: Mapped[str | None]
+
+    work_order: Mapped[WorkOrder] = relationship(lazy="raise")

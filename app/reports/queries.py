@@ -5,23 +5,27 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, func, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased, contains_eager
 
+from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Item, Joining
+from app.dispatch.lists import in_scope
 from app.geo.types import Point, metres, near
 from app.media.models import Photo
-from app.reports.models import Report, ReportLink, ReportPhoto
+from app.reports.joining import FIXED_DAYS
+from app.reports.models import Rating, Report, ReportLink, ReportPhoto, SpotCheck
 from app.workorders.lifecycle import State
 from app.workorders.models import LIVE, WorkOrder
 
 SUGGESTED = 3
-FIXED_DAYS = 3
 WITHOUT_ITEM_M = 50.0
+POOR = 2  # a rating of 1 or 2 says that it was not well done
 
 _PUBLIC = text("NOT work_orders.sensitive")
 
@@ -117,3 +121,42 @@ def photos_of_reports(session: Session, work_order_id: UUID) -> dict[UUID, list[
     for report_id, photo_id in session.execute(statement):
         found.setdefault(report_id, []).append(photo_id)
     return found
+
+
+def open_spot_checks(
+    session: Session, *, by: Person, city: City, limit: int, after: Sequence[Any] | None = None
+) -> Sequence[SpotCheck]:
+    """List the repairs that wait for a call or a visit, oldest first, within the person's scope."""
+    statement = (
+        select(SpotCheck)
+        .join(SpotCheck.work_order)
+        .options(contains_eager(SpotCheck.work_order).joinedload(WorkOrder.item))
+        .where(SpotCheck.done_at.is_(None), WorkOrder.state == State.FIXED, in_scope(by, city))
+        .order_by(SpotCheck.at, SpotCheck.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(tuple_(SpotCheck.at, SpotCheck.id) > tuple_(literal(after[0]), literal(after[1])))
+    return session.scalars(statement).all()
+
+
+def ratings_by_unit(
+    session: Session, *, since: dt.datetime, until: dt.datetime, by: Person, city: City
+) -> Sequence[Row[Any]]:
+    """Give, by unit, the ratings of a period: how many, of how many work orders, their means, how many are poor."""
+    rated = (Rating.overall, Rating.speed, Rating.attitude, Rating.result)
+    means = (func.avg(column).label(column.key) for column in rated)
+    statement = (
+        select(
+            Rating.unit,
+            func.count().label("ratings"),
+            func.count(Rating.work_order_id.distinct()).label("work_orders"),
+            *means,
+            func.count().filter(Rating.overall <= POOR).label("poor"),
+        )
+        .join(WorkOrder, WorkOrder.id == Rating.work_order_id)
+        .where(Rating.at >= since, Rating.at < until, in_scope(by, city))
+        .group_by(Rating.unit)
+        .order_by(Rating.unit)
+    )
+    return session.execute(statement).all()

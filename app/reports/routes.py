@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from flask import request
 
+from app.accounts.service import Person
 from app.api.blueprint import Blueprint
-from app.api.etag import answer_conditionally
+from app.api.etag import answer_conditionally, stated_version, tag_header
 from app.api.guard import current_person, public, staff_only
+from app.api.pages import PageIn, page, read_cursor
 from app.api.ratelimit import limited
 from app.api.uploads import read_uploads
 from app.catalogue.city import City, current_city
 from app.catalogue.queries import search_items
 from app.catalogue.service import get_item
 from app.db import Reading, Session, utcnow
+from app.dispatch.schemas import PeriodIn
+from app.fieldwork.service import Brought
 from app.geo.datums import to_wgs84
 from app.media import service as media
 from app.reports import schemas, service
-from app.reports.queries import Similar, find_similar
+from app.reports.desk import check_channel
+from app.reports.models import SpotCheck
+from app.reports.queries import Similar, find_similar, open_spot_checks, ratings_by_unit
 from app.reports.views import View, show_picture, show_track, show_work_order, version_of
 
 blp = Blueprint("reports", __name__, url_prefix="/api/v1", description="Reports of residents")
@@ -36,11 +44,34 @@ def file_report(headers: dict[str, Any], new: dict[str, Any]) -> tuple[View, int
     One multipart form with photos, or JSON. Send an Idempotency-Key of your own (a UUID): the same request sent
     again, after hours offline too, answers the same report. The position may be left out where a photo carries one.
     """
+    return _file(headers, new)
+
+
+@blp.post("/desk/reports")
+@staff_only
+@blp.arguments(schemas.Key, location="headers")
+@blp.arguments(schemas.DeskReportIn, location="body")
+@blp.response(201, schemas.ReportOut)
+def file_at_desk(headers: dict[str, Any], new: dict[str, Any]) -> tuple[View, int, dict[str, str]]:
+    """File a report for a caller, a visitor, or on patrol
+
+    The same checks and the same answer as for a resident: give the caller the number and the link.
+    """
+    return _file(headers, new, filed_by=current_person())
+
+
+def _file(
+    headers: dict[str, Any], new: dict[str, Any], *, filed_by: Person | None = None
+) -> tuple[View, int, dict[str, str]]:
     files, ids = read_uploads(new.pop("photos"))
     accepted = media.accept(media.current(), [media.Upload(name, data) for name, data in files]) if files else ()
     with Session.begin() as session:
+        city = current_city(session)
+        if filed_by is not None:
+            check_channel(new["channel"], filed_by, city)
+            new["filed_by"] = filed_by.id
         new["language_sent"] = new["language"]
-        new["language"] = preferred_language(current_city(session), new["language"])
+        new["language"] = preferred_language(city, new["language"])
         filed = service.file_report(
             session, service.NewReport(**new, **headers, photos=accepted, photo_ids=ids), now=utcnow()
         )
@@ -116,3 +147,109 @@ def work_order(public_id: str) -> Any:
     with Reading() as session:
         shown = show_work_order(session, public_id, by=current_person())
     return answer_conditionally(shown, schemas.WorkOrderOut(), version=shown["version"])
+
+
+@blp.post("/track/<secret>/confirm")
+@public
+@limited
+@blp.response(200, schemas.TrackOut)
+def confirm(secret: str) -> View:
+    """Say that it is fixed
+
+    It closes after a day in which no other reporter says that it is not.
+    """
+    with Session.begin() as session:
+        report = service.find_report(session, secret)
+        service.confirm(session, report, now=utcnow())
+        return show_track(service.show(session, report))
+
+
+@blp.post("/track/<secret>/object")
+@public
+@limited
+@blp.arguments(schemas.ObjectionIn, location="body")
+@blp.response(200, schemas.TrackOut)
+def object_to(new: dict[str, Any], secret: str) -> View:
+    """Say that it is not fixed, with a photo or a reason: it is worked on again at once"""
+    files, ids = read_uploads(new["photos"])
+    accepted = media.accept(media.current(), [media.Upload(name, data) for name, data in files]) if files else ()
+    with Session.begin() as session:
+        report = service.find_report(session, secret)
+        service.object_to(session, report, reason=new["reason"], brought=Brought(accepted, ids), now=utcnow())
+        return show_track(service.show(session, report))
+
+
+@blp.post("/track/<secret>/rating")
+@public
+@limited
+@blp.arguments(schemas.RatingIn)
+@blp.response(200, schemas.TrackOut)
+def rate(new: dict[str, Any], secret: str) -> View:
+    """Rate a repair from 1 to 5
+
+    3 and more confirm it. 1 or 2 send it back to the unit, and the second time a supervisor asks the unit why.
+    """
+    with Session.begin() as session:
+        report = service.find_report(session, secret)
+        service.rate(session, report, service.Said(**new), now=utcnow())
+        return show_track(service.show(session, report))
+
+
+@blp.post("/work-orders/<public_id>/merge")
+@staff_only
+@blp.arguments(schemas.MergeIn)
+@blp.response(200, schemas.MergeOut)
+def merge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Merge a work order into an open one about the same problem
+
+    Its reporters move along and are told; the clocks of the survivor stand. Takes If-Match.
+    """
+    with Session.begin() as session:
+        gone, survivor = service.merge(
+            session, public_id, **new, by=current_person(), now=utcnow(), matches=stated_version()
+        )
+    shown = {
+        "id": gone.public_id,
+        "state": gone.state,
+        "into": survivor.public_id,
+        "reports": survivor.reports,
+    }
+    return shown, 200, tag_header(gone.version)
+
+
+@blp.get("/spot-checks")
+@staff_only
+@blp.arguments(PageIn, location="query")
+@blp.response(200, schemas.SpotChecksOut)
+def spot_checks(wanted: dict[str, Any]) -> dict[str, Any]:
+    """List the repairs that wait for a call or a visit before they close, oldest first"""
+    after, limit = read_cursor(wanted["cursor"], dt.datetime.fromisoformat, UUID), wanted["limit"]
+    with Reading() as session:
+        city = current_city(session)
+        found = open_spot_checks(session, by=current_person(), city=city, limit=limit + 1, after=after)
+    shown, following = page(found, limit, lambda each: (each.at.isoformat(), each.id))
+    return {"checks": shown, "next": following}
+
+
+@blp.post("/spot-checks/<uuid:check_id>")
+@staff_only
+@blp.arguments(schemas.SpotCheckIn)
+@blp.response(200, schemas.SpotCheckOut)
+def spot_check(new: dict[str, Any], check_id: UUID) -> SpotCheck:
+    """Record what a call or a visit found: it closes after a day, or goes back to the unit"""
+    with Session.begin() as session:
+        return service.check(session, check_id, **new, by=current_person(), now=utcnow())
+
+
+@blp.get("/figures/ratings")
+@staff_only
+@blp.arguments(PeriodIn, location="query")
+@blp.response(200, schemas.RatingsOut)
+def ratings(period: dict[str, Any]) -> dict[str, Any]:
+    """Give the ratings of a period by unit
+
+    Every reporter of a work order may rate each of its repairs: `ratings` counts those, `work_orders` the problems.
+    """
+    with Reading() as session:
+        units = ratings_by_unit(session, **period, by=current_person(), city=current_city(session))
+    return {"units": units}

@@ -7,8 +7,11 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from app.api.fields import Text, photos_field
-from app.catalogue.city import Language
+from app.catalogue.city import Channel, Language
+from app.catalogue.schemas import NamesOut
+from app.dispatch.schemas import LineOut
 from app.geo.datums import Datum
+from app.reports.models import CheckKind, SampleReason
 from app.reports.steps import Progress
 from app.workorders.lifecycle import Action, Outcome, State, Step
 from app.workorders.models import DeadlineKind, EventKind
@@ -79,12 +82,15 @@ class NewReportIn(Schema):
             raise ValidationError({missing: ["Send lon and lat together, or neither."]})
 
 
-class NamesOut(Schema):
-    """A thing of the city with its code and its names."""
+class DeskReportIn(NewReportIn):
+    """What a caller, a visitor or a patrol tells; the contact is theirs, and the link in the answer is for them."""
 
-    code = fields.String(required=True)
-    name_zh = fields.String(required=True)
-    name_en = fields.String(required=True)
+    channel = fields.Enum(
+        Channel,
+        by_value=True,
+        required=True,
+        metadata={"description": "How it came to the desk, one of the city's channels"},
+    )
 
 
 class CandidateOut(Schema):
@@ -122,8 +128,22 @@ class PictureOut(Schema):
     small = fields.Url(required=True)
 
 
+class DeclinedOut(Schema):
+    """Why the city does not take it on, and what would change that."""
+
+    code = fields.String(required=True)
+    name_zh = fields.String(required=True)
+    name_en = fields.String(required=True)
+    change_zh = fields.String(required=True)
+    change_en = fields.String(required=True)
+
+
 class EventOut(Schema):
     """A public line of history."""
+
+    due_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    until = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    declined = fields.Nested(DeclinedOut, required=True, allow_none=True)
 
     kind = fields.Enum(EventKind, by_value=True, required=True)
     at = fields.AwareDateTime(required=True)
@@ -156,6 +176,97 @@ class TrackOut(ReportOut):
 
     description = fields.String(required=True)
     events = fields.List(fields.Nested(EventOut), required=True)
+
+
+class ObjectionIn(Schema):
+    """Why it is not fixed: words or photos, a multipart form or JSON."""
+
+    reason = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+    photos = photos_field()
+
+
+def _stars(**more: Any) -> fields.Integer:
+    return fields.Integer(validate=validate.Range(1, 5, error="A rating is 1 to 5."), strict=True, **more)
+
+
+class RatingIn(Schema):
+    """What a reporter thinks of a repair, each from 1 (bad) to 5."""
+
+    overall = _stars(required=True)
+    speed = _stars(load_default=None, allow_none=True)
+    attitude = _stars(load_default=None, allow_none=True)
+    result = _stars(load_default=None, allow_none=True)
+    comment = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+
+
+class MergeIn(Schema):
+    """Into which open work order, and why, in words that the reporters read."""
+
+    into = Text(required=True, validate=validate.Length(max=32))
+    note = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+
+
+class MergeOut(Schema):
+    """The one that is gone, and its survivor."""
+
+    id = fields.String(required=True)
+    state = fields.Enum(State, by_value=True, required=True)
+    into = fields.String(required=True)
+    reports = fields.Integer(required=True, metadata={"description": "How many reports the survivor has now"})
+
+
+class SpotCheckOut(Schema):
+    """A repair that is checked before it closes."""
+
+    id = fields.UUID(required=True)
+    work_order = fields.Nested(LineOut, required=True)
+    reason = fields.Enum(SampleReason, by_value=True, required=True)
+    at = fields.AwareDateTime(required=True)
+    done_at = fields.AwareDateTime(required=True, allow_none=True)
+    kind = fields.Enum(CheckKind, by_value=True, required=True, allow_none=True)
+    passed = fields.Boolean(required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
+
+
+class SpotChecksOut(Schema):
+    """A page of open checks, oldest first."""
+
+    checks = fields.List(fields.Nested(SpotCheckOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class SpotCheckIn(Schema):
+    """What a call or a visit found."""
+
+    kind = fields.Enum(CheckKind, by_value=True, required=True)
+    passed = fields.Boolean(required=True)
+    note = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+
+
+class RatingsIn(Schema):
+    """A period of ratings."""
+
+    since = fields.AwareDateTime(required=True)
+    until = fields.AwareDateTime(required=True)
+
+
+class UnitRatingOut(Schema):
+    """The ratings of one unit: how many, of how many reports that could rate, and their means."""
+
+    unit = fields.String(required=True, allow_none=True)
+    ratings = fields.Integer(required=True)
+    work_orders = fields.Integer(required=True)
+    overall = fields.Float(required=True)
+    speed = fields.Float(required=True, allow_none=True)
+    attitude = fields.Float(required=True, allow_none=True)
+    result = fields.Float(required=True, allow_none=True)
+    poor = fields.Integer(required=True, metadata={"description": "Ratings of 1 or 2"})
+
+
+class RatingsOut(Schema):
+    """The ratings of a period by unit; every reporter of a work order may rate, so there can be more than repairs."""
+
+    units = fields.List(fields.Nested(UnitRatingOut), required=True)
 
 
 class SimilarIn(Schema):
@@ -210,7 +321,9 @@ class StaffReportOut(Schema):
 
 
 class StaffEventOut(EventOut):
-    """A line of history as staff see it, with its number, author and hash."""
+    """A line of history as staff see it, with its number, author, hash, and all that it says."""
+
+    content = fields.Dict(required=True)
 
     number = fields.Integer(required=True)
     by = fields.String(required=True)
@@ -226,6 +339,32 @@ class DeadlineOut(Schema):
     starts_at = fields.AwareDateTime(required=True)
     due_at = fields.AwareDateTime(required=True)
     met_at = fields.AwareDateTime(required=True, allow_none=True)
+    stopped_at = fields.AwareDateTime(required=True, allow_none=True)
+    paused_at = fields.AwareDateTime(required=True, allow_none=True)
+    breached_at = fields.AwareDateTime(required=True, allow_none=True)
+    level = fields.Integer(required=True, metadata={"description": "How many levels it was escalated"})
+
+
+class PartOut(Schema):
+    """A unit's part in a work order, with the explanation why it is theirs."""
+
+    unit = fields.Nested(NamesOut, required=True)
+    part = fields.String(required=True, attribute="part.value")
+    explanation = fields.Dict(required=True)
+    assigned_at = fields.AwareDateTime(required=True)
+    signed_at = fields.AwareDateTime(required=True, allow_none=True)
+    finished_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class EvidenceFindingsOut(Schema):
+    """What was found about the photos of one repair."""
+
+    unit = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    failed = fields.Boolean(required=True)
+    findings = fields.List(fields.Dict(), required=True)
+    verdict = fields.String(required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
 
 
 class WorkOrderOut(Schema):
@@ -249,6 +388,11 @@ class WorkOrderOut(Schema):
     due_at = fields.AwareDateTime(required=True, allow_none=True)
     fixed_at = fields.AwareDateTime(required=True, allow_none=True)
     closed_at = fields.AwareDateTime(required=True, allow_none=True)
+    hold_until = fields.AwareDateTime(required=True, allow_none=True)
+    merged_into = fields.String(required=True, allow_none=True)
+    rounds = fields.Integer(required=True, metadata={"description": "How often it came back after a repair"})
+    parts = fields.List(fields.Nested(PartOut), required=True)
+    checks = fields.List(fields.Nested(EvidenceFindingsOut), required=True)
     deadlines = fields.List(fields.Nested(DeadlineOut), required=True)
     events = fields.List(fields.Nested(StaffEventOut), required=True)
     reports = fields.List(fields.Nested(StaffReportOut), required=True)

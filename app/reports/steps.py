@@ -16,6 +16,7 @@ _STEP_OF_EVENT = {
     EventKind.SIGNED: Step.IN_PROGRESS,
     EventKind.FIXED: Step.FIXED,
     EventKind.CLOSED: Step.CLOSED,
+    EventKind.DECLINED: Step.DECLINED,
 }
 
 
@@ -37,17 +38,20 @@ class PublicStep:
 
 
 def public_steps(state: State, events: Sequence[TimelineEvent]) -> list[PublicStep]:
-    """Give the five steps of a work order from its state and its history."""
-    order = list(Step)
+    """Give the five steps of a work order from its state and its history; two where it was declined."""
+    if state is State.DECLINED:
+        order = [Step.RECEIVED, Step.DECLINED]
+    else:
+        order = [step for step in Step if step is not Step.DECLINED]
     here = order.index(STEP_OF[state])
     reached = {_STEP_OF_EVENT[event.kind]: event.at for event in events if event.kind in _STEP_OF_EVENT}
     return [
-        PublicStep(step, _progress(place, here), reached.get(step) if place <= here else None)
+        PublicStep(step, _progress(place, here, last=len(order) - 1), reached.get(step) if place <= here else None)
         for place, step in enumerate(order)
     ]
 
 
-def _progress(place: int, here: int) -> Progress:
+def _progress(place: int, here: int, *, last: int) -> Progress:
     if place == here:
-        return Progress.DONE if place == len(Step) - 1 else Progress.CURRENT
+        return Progress.DONE if place == last else Progress.CURRENT
     return Progress.DONE if place < here else Progress.PENDING

@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
 from app.catalogue.city import current_city
-from app.dispatch.service import lead_assignment
+from app.dispatch.models import Part
+from app.dispatch.queries import open_parts
+from app.fieldwork.queries import checks_of
 from app.media import service as media
 from app.reports.models import Report
 from app.reports.queries import photos_of_reports, reports_of
 from app.reports.service import Track
 from app.workorders import queries
 from app.workorders.lifecycle import legal
-from app.workorders.models import TimelineEvent
+from app.workorders.models import TimelineEvent, WorkOrder
 from app.workorders.service import check_scope
 
 View = dict[str, Any]
@@ -39,6 +41,9 @@ def show_event(event: TimelineEvent) -> View:
         "at": event.at,
         "unit": content.get("unit"),
         "note": content.get("note"),
+        "due_at": content.get("due_at"),
+        "until": content.get("until"),
+        "declined": content.get("declined"),
         "photos": [show_picture(photo_id) for photo_id in content.get("photos", ())],
     }
 
@@ -76,12 +81,14 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
     """Show a work order to staff. Raises NoSuchWorkOrder outside their scope."""
     city = current_city(session)
     work_order = check_scope(queries.find_work_order(session, public_id), by=by, city=city)
-    lead = lead_assignment(session, work_order)
+    parts = open_parts(session, work_order.id)
+    lead = next((part for part in parts if part.part is Part.LEAD), None)
+    survivor = session.get(WorkOrder, work_order.merged_into) if work_order.merged_into else None
     photos = photos_of_reports(session, work_order.id)
     return {
         "id": work_order.public_id,
         "state": work_order.state,
-        "legal": legal(work_order.state),
+        "legal": legal(work_order.state, by.role),
         "outcome": work_order.outcome,
         "urgency": work_order.urgency.value,
         "sensitive": work_order.sensitive,
@@ -97,16 +104,22 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
         "due_at": work_order.due_at,
         "fixed_at": work_order.fixed_at,
         "closed_at": work_order.closed_at,
+        "hold_until": work_order.hold_until,
+        "merged_into": survivor.public_id if survivor else None,
+        "rounds": work_order.rounds,
+        "parts": parts,
+        "checks": checks_of(session, work_order.id),
         "deadlines": queries.deadlines(session, work_order.id),
         "events": [_show_line(event) for event in queries.history(session, work_order.id, public_only=False)],
         "reports": [_show_report(report, photos) for report in reports_of(session, work_order.id)],
-        "version": f"{work_order.id} {work_order.events}",
+        "version": work_order.version,
     }
 
 
 def _show_line(event: TimelineEvent) -> View:
     return {
         **show_event(event),
+        "content": event.payload.content if event.payload else {},
         "number": event.number,
         "by": event.by,
         "public": event.public,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.workorders.lifecycle import MOVES, STEP_OF, State
+from app.workorders.lifecycle import ENDED, INTERNAL, MOVES, STEP_OF, State
 
 _HEAD = """# The life of a work order
 
@@ -13,16 +13,27 @@ Generated from `app/workorders/lifecycle.py` by `flask docs`; a test compares th
 
 def lifecycle_page() -> str:
     """Give the page: a Mermaid state diagram, the table of moves, the public step of each state."""
-    arrows = sorted({(move.source, move.action, move.target) for move in MOVES if move.source is not move.target})
-    diagram = "\n".join(f"    {source} --> {target}: {action}" for source, action, target in arrows)
+    actions: dict[tuple[State, State], list[str]] = {}
+    for move in MOVES:
+        if move.source is not move.target:
+            actions.setdefault((move.source, move.target), []).append(move.action)
+    # One arrow for all the actions between two states, or nobody could read it.
+    diagram = "\n".join(
+        f"    {source} --> {target}: {', '.join(dict.fromkeys(names))}" for (source, target), names in actions.items()
+    )
     rows = "\n".join(
-        f"| {move.source} | {move.action} | {move.target} | {', '.join(move.who)} | {', '.join(move.needs) or '-'} |"
+        f"| {move.source} | {move.action} | {move.when} | {move.target} | {', '.join(move.who)} "
+        f"| {', '.join(move.needs) or '-'} | {move.tells}{' (internal)' if move.tells in INTERNAL else ''} |"
         for move in MOVES
     )
+    ends = "\n".join(f"    {state} --> [*]" for state in ENDED)
     steps = "\n".join(f"| {state} | {STEP_OF[state]} |" for state in State)
     return (
         f"{_HEAD}```mermaid\nstateDiagram-v2\n    [*] --> {State.AWAITING_DISPATCH}\n{diagram}\n"
-        f"    {State.CLOSED} --> [*]\n```\n\n"
-        f"| from | action | to | who may | needs |\n| --- | --- | --- | --- | --- |\n{rows}\n\n"
+        f"{ends}\n```\n\n"
+        "One action leads to several states where the column *when* says so. A line of history that is internal is "
+        "seen by staff only; the others are seen by everybody who reported it.\n\n"
+        f"| from | action | when | to | who may | needs | history says |\n"
+        f"| --- | --- | --- | --- | --- | --- | --- |\n{rows}\n\n"
         f"What the public sees:\n\n| state | step |\n| --- | --- |\n{steps}\n"
     )

@@ -9,10 +9,17 @@ from app.errors import Conflict, Forbidden, NotFound, Unprocessable
 
 _ASKS = {
     "note": ("/note", "Say in `note` what was done or found."),
+    "reason": ("/note", "Give the reason in `note`, in words that the people concerned can read."),
+    "reason_code": ("/reason", "Choose in `reason` one of the city's reasons to decline."),
     "evidence": (
         "/photos",
         "Send at least one photo taken after the repair in `photos`; where the item asks for words only, a `note`.",
     ),
+    "proof": ("/photos", "Send a photo in `photos`, or name in `reference` the document that it rests on."),
+    "grounds": ("/reason", "Say in `reason` what is not right, or send a photo of it in `photos`."),
+    "unit": ("/unit", "Name in `unit` the code of the unit."),
+    "until": ("/until", "Say in `until` when the hold ends, with its time zone."),
+    "change": ("/item", "Send the right `item`, or the right position in `lon` and `lat`."),
 }
 
 

@@ -1,6 +1,6 @@
 """The machine of a work order: one table, read as a table. DESIGN: the life of a work order.
 
-``advance`` is pure; ``service.advance`` locks, reads again, calls it and appends the history in one transaction.
+``find_move`` is pure; ``service.take`` changes the state and appends the history in one transaction.
 """
 
 from __future__ import annotations
@@ -21,33 +21,141 @@ class State(StrEnum):
     IN_PROGRESS = "in_progress"  # 处理中
     FIXED = "fixed"  # 待核实
     CLOSED = "closed"  # 已结案
+    DISPUTED = "disputed"  # 争议裁决
+    ON_HOLD = "on_hold"  # 挂起
+    DECLINED = "declined"  # 不予受理
+    MERGED = "merged"  # 并案
 
 
 class Step(StrEnum):
-    """What the public sees of the states, in this order."""
+    """What the public sees of the states, in this order; ``declined`` ends the line."""
 
     RECEIVED = "received"
     DISPATCHED = "dispatched"
     IN_PROGRESS = "in_progress"
     FIXED = "fixed"
     CLOSED = "closed"
+    DECLINED = "declined"
 
 
 class Action(StrEnum):
-    """What a person does to a work order."""
+    """What somebody does to a work order."""
 
     DISPATCH = "dispatch"
     SIGN = "sign"
     NOTE = "note"
     FIX = "fix"
+    REFUSE = "refuse"
+    SECURE = "secure"
+    RULE = "rule"
+    TRANSFER = "transfer"
+    INVOLVE = "involve"
+    RELEASE = "release"
+    CHANGE = "change"
+    MARK_URGENT = "mark_urgent"
+    HOLD = "hold"
+    RESUME = "resume"
+    DECLINE = "decline"
+    UPHOLD = "uphold"
+    RECONSIDER = "reconsider"
+    MERGE = "merge"
+    CONFIRM = "confirm"
+    OBJECT = "object"
+    RATE = "rate"
+    CHECK = "check"
+    REJECT = "reject"
+    SUPERVISE = "supervise"
+    ANSWER = "answer"
     CLOSE = "close"
+    REOPEN = "reopen"
+
+
+class When(StrEnum):
+    """What the facts must be for a line of the table, where one action leads to more than one state."""
+
+    ANY = "-"
+    LEAD = "the lead unit"
+    CO = "a co-unit"
+    LAST = "no part is left"
+    LEFT = "a part is left"
+    SAME = "the unit stays"
+    OTHER = "another unit"
+    GOOD = "3 to 5, or passed"
+    BAD = "1 or 2, or failed"
 
 
 class Need(StrEnum):
     """What an action must bring."""
 
     NOTE = "note"
+    REASON = "reason"  # in words that the resident can read
+    REASON_CODE = "reason_code"  # one of the pack's reasons
     EVIDENCE = "evidence"  # what the item asks for: an after-photo, or a note
+    PROOF = "proof"  # a photo, or the document that it rests on
+    GROUNDS = "grounds"  # a photo or a reason
+    UNIT = "unit"
+    UNTIL = "until"
+    CHANGE = "change"  # another item or another position
+
+
+class EventKind(StrEnum):
+    """What a line of history tells."""
+
+    RECEIVED = "received"
+    JOINED = "joined"
+    WAITING = "waiting"
+    DISPATCHED = "dispatched"
+    SIGNED = "signed"
+    NOTE = "note"
+    FIXED = "fixed"
+    CLOSED = "closed"
+    PART_SIGNED = "part_signed"
+    PART_FIXED = "part_fixed"
+    REFUSED = "refused"
+    SECURED = "secured"
+    RULED = "ruled"
+    TRANSFERRED = "transferred"
+    INVOLVED = "involved"
+    RELEASED = "released"
+    CHANGED = "changed"
+    URGENT = "urgent"
+    HELD = "held"
+    RESUMED = "resumed"
+    DECLINED = "declined"
+    UPHELD = "upheld"
+    RECONSIDERED = "reconsidered"
+    MERGED = "merged"
+    CONFIRMED = "confirmed"
+    OBJECTED = "objected"
+    RATED = "rated"
+    REWORK = "rework"
+    CHECKED = "checked"
+    SUPERVISED = "supervised"
+    ANSWERED = "answered"
+    REOPENED = "reopened"
+    OVERDUE = "overdue"
+    ESCALATED = "escalated"
+
+
+# What only staff see. A note is public as its author says, an overdue clock where it was promised to the resident.
+INTERNAL = frozenset(
+    {
+        EventKind.WAITING,
+        EventKind.PART_SIGNED,
+        EventKind.PART_FIXED,
+        EventKind.REFUSED,
+        EventKind.INVOLVED,
+        EventKind.RELEASED,
+        EventKind.URGENT,
+        EventKind.UPHELD,
+        EventKind.CONFIRMED,
+        EventKind.RATED,
+        EventKind.CHECKED,
+        EventKind.SUPERVISED,
+        EventKind.ANSWERED,
+        EventKind.ESCALATED,
+    }
+)
 
 
 class Outcome(StrEnum):
@@ -61,11 +169,16 @@ class Outcome(StrEnum):
 STEP_OF = {
     State.AWAITING_DISPATCH: Step.RECEIVED,
     State.DISPATCHED: Step.DISPATCHED,
+    State.DISPUTED: Step.DISPATCHED,
     State.IN_PROGRESS: Step.IN_PROGRESS,
+    State.ON_HOLD: Step.IN_PROGRESS,
     State.FIXED: Step.FIXED,
     State.CLOSED: Step.CLOSED,
+    State.MERGED: Step.CLOSED,  # a reporter is moved along and follows the survivor
+    State.DECLINED: Step.DECLINED,
 }
-OPEN = (State.AWAITING_DISPATCH, State.DISPATCHED, State.IN_PROGRESS)
+OPEN = (State.AWAITING_DISPATCH, State.DISPATCHED, State.DISPUTED, State.IN_PROGRESS, State.ON_HOLD)
+ENDED = (State.CLOSED, State.DECLINED, State.MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +187,145 @@ class Move:
 
     source: State
     action: Action
+    when: When
     target: State
     who: tuple[Role, ...]
     needs: tuple[Need, ...]
+    tells: EventKind
 
 
 _CREW = (Role.CREW, Role.UNIT_MANAGER)
+_UNIT = (Role.UNIT_MANAGER,)
 _DESK = (Role.DISPATCHER, Role.SUPERVISOR)
-_ALL = (*_CREW, *_DESK)
-_DISPATCH = (Role.DISPATCHER, Role.SYSTEM)
+_RULER = (Role.ADJUDICATOR,)
+_CHIEF = (Role.SUPERVISOR,)
+_ALL = (*_CREW, *_DESK, *_RULER)
+_AUTO = (Role.DISPATCHER, Role.SYSTEM)
+_WHOSE = (Role.REPORTER,)
+_FLAG = (*_DESK, Role.SYSTEM)
+_HELP = (*_DESK, *_UNIT)
+_JUDGE = (*_RULER, *_CHIEF)
+_OVER = (*_CHIEF, Role.SYSTEM)
+_BOSS = (*_UNIT, *_CHIEF)
+_AGAIN = (*_UNIT, *_CHIEF, Role.SYSTEM)
+
+_NONE: tuple[Need, ...] = ()
+_SAY, _WHY, _CODE, _SHOW, _OWN = (
+    (need,) for need in (Need.NOTE, Need.REASON, Need.REASON_CODE, Need.EVIDENCE, Need.GROUNDS)
+)
+_WHITHER = (Need.UNIT, Need.REASON)
+_ANEW = (Need.CHANGE, Need.REASON)
+_PROVEN = (Need.REASON, Need.PROOF)
+_PAUSE = (Need.REASON, Need.UNTIL, Need.PROOF)
+
+_WAIT, _SENT, _WORK, _DONE = State.AWAITING_DISPATCH, State.DISPATCHED, State.IN_PROGRESS, State.FIXED
+_TORN, _HOLD, _END, _NOT, _ONE = State.DISPUTED, State.ON_HOLD, State.CLOSED, State.DECLINED, State.MERGED
+_A, _W, _K = Action, When, EventKind
 
 # fmt: off
 MOVES = (
-    #    from                     action           to                 who may                needs
-    Move(State.AWAITING_DISPATCH, Action.DISPATCH, State.DISPATCHED,  _DISPATCH,             ()),
-    Move(State.AWAITING_DISPATCH, Action.NOTE,     State.AWAITING_DISPATCH, _DESK,           (Need.NOTE,)),
-    Move(State.DISPATCHED,        Action.SIGN,     State.IN_PROGRESS, _CREW,                 ()),
-    Move(State.DISPATCHED,        Action.NOTE,     State.DISPATCHED,  _ALL,                  (Need.NOTE,)),
-    Move(State.IN_PROGRESS,       Action.NOTE,     State.IN_PROGRESS, _ALL,                  (Need.NOTE,)),
-    Move(State.IN_PROGRESS,       Action.FIX,      State.FIXED,       _CREW,                 (Need.EVIDENCE,)),
-    Move(State.FIXED,             Action.NOTE,     State.FIXED,       _ALL,                  (Need.NOTE,)),
-    Move(State.FIXED,             Action.CLOSE,    State.CLOSED,      (Role.SUPERVISOR,),    ()),
+    #    from   action          when      to     who may needs     tells
+    Move(_WAIT, _A.DISPATCH,    _W.ANY,   _SENT, _AUTO,  _NONE,    _K.DISPATCHED),
+    Move(_WAIT, _A.CHANGE,      _W.ANY,   _WAIT, _DESK,  _ANEW,    _K.CHANGED),
+    Move(_WAIT, _A.MARK_URGENT, _W.ANY,   _WAIT, _FLAG,  _WHY,     _K.URGENT),
+    Move(_WAIT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
+    Move(_WAIT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_WAIT, _A.NOTE,        _W.ANY,   _WAIT, _DESK,  _SAY,     _K.NOTE),
+
+    Move(_SENT, _A.SIGN,        _W.LEAD,  _WORK, _CREW,  _NONE,    _K.SIGNED),
+    Move(_SENT, _A.SIGN,        _W.CO,    _SENT, _CREW,  _NONE,    _K.PART_SIGNED),
+    Move(_SENT, _A.REFUSE,      _W.LEAD,  _TORN, _UNIT,  _PROVEN,  _K.REFUSED),
+    Move(_SENT, _A.TRANSFER,    _W.ANY,   _SENT, _DESK,  _WHITHER, _K.TRANSFERRED),
+    Move(_SENT, _A.INVOLVE,     _W.ANY,   _SENT, _HELP,  _WHITHER, _K.INVOLVED),
+    Move(_SENT, _A.RELEASE,     _W.LEFT,  _SENT, _DESK,  _WHITHER, _K.RELEASED),
+    Move(_SENT, _A.CHANGE,      _W.SAME,  _SENT, _DESK,  _ANEW,    _K.CHANGED),
+    Move(_SENT, _A.CHANGE,      _W.OTHER, _SENT, _DESK,  _ANEW,    _K.TRANSFERRED),
+    Move(_SENT, _A.MARK_URGENT, _W.ANY,   _SENT, _FLAG,  _WHY,     _K.URGENT),
+    Move(_SENT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
+    Move(_SENT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_SENT, _A.NOTE,        _W.ANY,   _SENT, _ALL,   _SAY,     _K.NOTE),
+
+    Move(_TORN, _A.RULE,        _W.ANY,   _SENT, _RULER, _WHITHER, _K.RULED),
+    Move(_TORN, _A.SECURE,      _W.ANY,   _TORN, _CREW,  _SAY,     _K.SECURED),
+    Move(_TORN, _A.MARK_URGENT, _W.ANY,   _TORN, _FLAG,  _WHY,     _K.URGENT),
+    Move(_TORN, _A.DECLINE,     _W.ANY,   _NOT,  _JUDGE, _CODE,    _K.DECLINED),
+    Move(_TORN, _A.NOTE,        _W.ANY,   _TORN, _ALL,   _SAY,     _K.NOTE),
+
+    Move(_WORK, _A.SIGN,        _W.CO,    _WORK, _CREW,  _NONE,    _K.PART_SIGNED),
+    Move(_WORK, _A.FIX,         _W.LAST,  _DONE, _CREW,  _SHOW,    _K.FIXED),
+    Move(_WORK, _A.FIX,         _W.LEFT,  _WORK, _CREW,  _SHOW,    _K.PART_FIXED),
+    Move(_WORK, _A.HOLD,        _W.LEAD,  _HOLD, _UNIT,  _PAUSE,   _K.HELD),
+    Move(_WORK, _A.TRANSFER,    _W.ANY,   _SENT, _DESK,  _WHITHER, _K.TRANSFERRED),
+    Move(_WORK, _A.INVOLVE,     _W.ANY,   _WORK, _HELP,  _WHITHER, _K.INVOLVED),
+    Move(_WORK, _A.RELEASE,     _W.LEFT,  _WORK, _DESK,  _WHITHER, _K.RELEASED),
+    Move(_WORK, _A.RELEASE,     _W.LAST,  _DONE, _DESK,  _WHITHER, _K.FIXED),
+    Move(_WORK, _A.CHANGE,      _W.SAME,  _WORK, _DESK,  _ANEW,    _K.CHANGED),
+    Move(_WORK, _A.CHANGE,      _W.OTHER, _SENT, _DESK,  _ANEW,    _K.TRANSFERRED),
+    Move(_WORK, _A.MARK_URGENT, _W.ANY,   _WORK, _FLAG,  _WHY,     _K.URGENT),
+    Move(_WORK, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
+    Move(_WORK, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_WORK, _A.RATE,        _W.ANY,   _WORK, _WHOSE, _NONE,    _K.RATED),
+    Move(_WORK, _A.SUPERVISE,   _W.ANY,   _WORK, _OVER,  _WHY,     _K.SUPERVISED),
+    Move(_WORK, _A.ANSWER,      _W.ANY,   _WORK, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_WORK, _A.NOTE,        _W.ANY,   _WORK, _ALL,   _SAY,     _K.NOTE),
+
+    Move(_HOLD, _A.RESUME,      _W.ANY,   _WORK, _AGAIN, _NONE,    _K.RESUMED),
+    Move(_HOLD, _A.MARK_URGENT, _W.ANY,   _HOLD, _FLAG,  _WHY,     _K.URGENT),
+    Move(_HOLD, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
+    Move(_HOLD, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_HOLD, _A.RATE,        _W.ANY,   _HOLD, _WHOSE, _NONE,    _K.RATED),
+    Move(_HOLD, _A.SUPERVISE,   _W.ANY,   _HOLD, _CHIEF, _WHY,     _K.SUPERVISED),
+    Move(_HOLD, _A.ANSWER,      _W.ANY,   _HOLD, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_HOLD, _A.NOTE,        _W.ANY,   _HOLD, _ALL,   _SAY,     _K.NOTE),
+
+    Move(_DONE, _A.CONFIRM,     _W.ANY,   _DONE, _WHOSE, _NONE,    _K.CONFIRMED),
+    Move(_DONE, _A.OBJECT,      _W.ANY,   _WORK, _WHOSE, _OWN,     _K.OBJECTED),
+    Move(_DONE, _A.RATE,        _W.GOOD,  _DONE, _WHOSE, _NONE,    _K.RATED),
+    Move(_DONE, _A.RATE,        _W.BAD,   _WORK, _WHOSE, _NONE,    _K.REWORK),
+    Move(_DONE, _A.CHECK,       _W.GOOD,  _DONE, _DESK,  _SAY,     _K.CHECKED),
+    Move(_DONE, _A.CHECK,       _W.BAD,   _WORK, _DESK,  _SAY,     _K.REWORK),
+    Move(_DONE, _A.REJECT,      _W.ANY,   _WORK, _BOSS,  _SAY,     _K.REWORK),
+    Move(_DONE, _A.ANSWER,      _W.ANY,   _DONE, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_DONE, _A.CLOSE,       _W.ANY,   _END,  _OVER,  _NONE,    _K.CLOSED),
+    Move(_DONE, _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
+    Move(_DONE, _A.NOTE,        _W.ANY,   _DONE, _ALL,   _SAY,     _K.NOTE),
+
+    Move(_END,  _A.OBJECT,      _W.ANY,   _WORK, _WHOSE, _OWN,     _K.OBJECTED),
+    Move(_END,  _A.RATE,        _W.GOOD,  _END,  _WHOSE, _NONE,    _K.RATED),
+    Move(_END,  _A.RATE,        _W.BAD,   _WORK, _WHOSE, _NONE,    _K.REWORK),
+    Move(_END,  _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
+
+    Move(_NOT,  _A.UPHOLD,      _W.ANY,   _NOT,  _CHIEF, _WHY,     _K.UPHELD),
+    Move(_NOT,  _A.RECONSIDER,  _W.ANY,   _WAIT, _CHIEF, _WHY,     _K.RECONSIDERED),
 )
 # fmt: on
 
-_BY_START = {(move.source, move.action): move for move in MOVES}
+
+def legal(state: State, role: Role | None = None) -> tuple[Action, ...]:
+    """Name the actions that a state allows (to a role), in the order of the table."""
+    found = (move.action for move in MOVES if move.source is state and (role is None or role in move.who))
+    return tuple(dict.fromkeys(found))
 
 
-def legal(state: State) -> tuple[Action, ...]:
-    """Name the actions that a state allows, in the order of the table."""
-    return tuple(move.action for move in MOVES if move.source is state)
-
-
-def advance(state: State, action: Action, role: Role, brought: AbstractSet[Need]) -> Move:
-    """Find the move that ``role`` makes by ``action`` from ``state``.
+def find_move(
+    state: State,
+    action: Action,
+    role: Role,
+    brought: AbstractSet[Need] = frozenset(),
+    facts: AbstractSet[When] = frozenset(),
+) -> Move:
+    """Find the move that ``role`` makes by ``action`` from ``state``, given what was brought and what the facts are.
 
     Raises IllegalMove where the table has none, NotYourMove where another role makes it, MissingNeeds where it
     asks for more than was brought.
     """
-    move = _BY_START.get((state, action))
+    known = {When.ANY, *facts}
+    moves = [move for move in MOVES if move.source is state and move.action is action]
+    move = next((move for move in moves if move.when in known), None)
+    if moves and not any(role in each.who for each in moves):
+        raise NotYourMove(action=action, who=moves[0].who)
     if move is None:
-        raise IllegalMove(state=state, action=action, legal=legal(state))
-    if role not in move.who:
-        raise NotYourMove(action=action, who=move.who)
+        raise IllegalMove(state=state, action=action, legal=legal(state, role))
     missing = [need for need in move.needs if need not in brought]
     if missing:
         raise MissingNeeds(action=action, missing=missing)

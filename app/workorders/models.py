@@ -10,23 +10,27 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.catalogue.models import Item, Urgency
+from app.catalogue.models import Item, TimeUnit, Urgency
 from app.db import Base, Identified
 from app.geo.types import GeographyPoint, Point
-from app.workorders.lifecycle import Outcome, State
+from app.workorders.lifecycle import ENDED, EventKind, Outcome, State
 
 # Literal SQL: a bound parameter would keep the planner from seeing that the partial index fits.
-LIVE = text(f"work_orders.state <> '{State.CLOSED}'")
-_LIVE_INDEX = text(f"state <> '{State.CLOSED}'")
+_ENDED = ", ".join(f"'{state}'" for state in ENDED)
+LIVE = text(f"work_orders.state NOT IN ({_ENDED})")
+_LIVE_INDEX = text(f"state NOT IN ({_ENDED})")
 
 
 class WorkOrder(Base, Identified):
     """One problem in the world. ``public_id`` is what the outside sees: 50 random bits, Crockford base 32.
 
     ``position`` is WGS 84, ``accuracy_m`` the radius of its circle in metres. ``lead_unit`` repeats the code of the
-    lead assignment, ``street`` and ``district`` the codes of its areas, so that a queue is one index scan.
-    ``reports`` counts the reports that joined; ``events`` and ``head`` are number and hash of the last timeline event;
-    all three are held under the row's lock.
+    lead assignment, ``community``, ``street`` and ``district`` the codes of its areas, so that a queue is one index
+    scan. ``reports`` counts the reports that joined; ``events`` and ``head`` are number and hash of the last timeline
+    event; all three are held under the row's lock. ``due_at`` is what was promised: the handling or the rework clock.
+    ``hold_until`` ends a hold, ``close_at`` is when silence closes what is fixed. ``rounds`` counts how often it came
+    back after it was said to be fixed, ``urgent_at`` is when it was moved to the green channel. ``merged_into`` is the
+    survivor of a merge.
     """
 
     __tablename__ = "work_orders"
@@ -40,6 +44,10 @@ class WorkOrder(Base, Identified):
         ),
         Index("ix_work_orders_lead_unit_state", "lead_unit", "state", "opened_at"),
         Index("ix_work_orders_live_asset", "asset_id", postgresql_where=_LIVE_INDEX),
+        Index("ix_work_orders_live_street", "street", "state", "opened_at", postgresql_where=_LIVE_INDEX),
+        Index("ix_work_orders_live_district", "district", "state", "opened_at", postgresql_where=_LIVE_INDEX),
+        Index("ix_work_orders_hold_until", "hold_until", postgresql_where=text("hold_until IS NOT NULL")),
+        Index("ix_work_orders_close_at", "close_at", postgresql_where=text("close_at IS NOT NULL")),
     )
 
     public_id: Mapped[str] = mapped_column(unique=True)
@@ -51,15 +59,22 @@ class WorkOrder(Base, Identified):
     outcome: Mapped[Outcome | None]
     position: Mapped[Point] = mapped_column(GeographyPoint())
     accuracy_m: Mapped[float]
+    community: Mapped[str | None]
     street: Mapped[str]
     district: Mapped[str | None]
     asset_id: Mapped[UUID | None] = mapped_column(ForeignKey("assets.id"))
     lead_unit: Mapped[str | None]
+    co_units: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     opened_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime | None]
     fixed_at: Mapped[dt.datetime | None]
     closed_at: Mapped[dt.datetime | None]
+    hold_until: Mapped[dt.datetime | None]
+    close_at: Mapped[dt.datetime | None]
+    urgent_at: Mapped[dt.datetime | None]
+    rounds: Mapped[int] = mapped_column(default=0, server_default="0")
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("work_orders.id"))
     reports: Mapped[int]
     events: Mapped[int]
     head: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -67,17 +82,15 @@ class WorkOrder(Base, Identified):
 
     item: Mapped[Item] = relationship(lazy="raise")
 
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Give the codes of its areas within the city, smallest first."""
+        return tuple(code for code in (self.community, self.street, self.district) if code)
 
-class EventKind(StrEnum):
-    """What a line of history tells."""
-
-    RECEIVED = "received"
-    JOINED = "joined"
-    DISPATCHED = "dispatched"
-    SIGNED = "signed"
-    NOTE = "note"
-    FIXED = "fixed"
-    CLOSED = "closed"
+    @property
+    def version(self) -> str:
+        """Give what changes with every step: the number of the last line of its history."""
+        return f"{self.public_id} {self.events}"
 
 
 class TimelineEvent(Base, Identified):
@@ -119,23 +132,39 @@ class DeadlineKind(StrEnum):
     DISPATCH = "dispatch"
     SIGN_FOR = "sign_for"
     HANDLING = "handling"
+    ADJUDICATION = "adjudication"
+    REWORK = "rework"
+    SUPERVISION = "supervision"
 
 
 class Deadline(Base, Identified):
-    """A clock: it starts at the event, is due once and is never set anew by an edit. ``met_at`` ends it."""
+    """A clock: it starts at an event, is due once and is never set anew by an edit.
+
+    ``counts`` is how it counts time. It ends as ``met_at``, or where it has no sense any more (transferred, declined,
+    set anew by 加急) as ``stopped_at``. While it is paused ``left_s`` keeps the seconds of its time that are left, and
+    ``due_at`` is set when it goes on. ``next_at`` is when the minute job looks at it next, empty while it need not:
+    first when it is due, then at each escalation; ``level`` counts those.
+    """
 
     __tablename__ = "deadlines"
     __table_args__ = (
-        UniqueConstraint("work_order_id", "kind"),
-        Index("ix_deadlines_running", "due_at", postgresql_where=text("met_at IS NULL")),
+        Index("ix_deadlines_work_order_id", "work_order_id"),
+        Index("ix_deadlines_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     )
 
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
     kind: Mapped[DeadlineKind]
     unit: Mapped[str | None]
+    counts: Mapped[TimeUnit]
     starts_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
     met_at: Mapped[dt.datetime | None]
+    stopped_at: Mapped[dt.datetime | None]
+    paused_at: Mapped[dt.datetime | None]
+    left_s: Mapped[float | None]
+    breached_at: Mapped[dt.datetime | None]
+    level: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_at: Mapped[dt.datetime | None]
 
 
 class Evidence(Base):
@@ -147,3 +176,30 @@ class Evidence(Base):
     photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id"), primary_key=True, index=True)
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"), index=True)
     after: Mapped[bool]
+
+
+class TakenStep(Base):
+    """A step that came with an Idempotency-Key: sent again, by a phone that was offline too, it is not taken twice.
+
+    ``digest`` is the SHA-256 of who asked for what; the time on the phone stands in the line of history.
+    """
+
+    __tablename__ = "taken_steps"
+
+    key: Mapped[UUID] = mapped_column(primary_key=True)
+    work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    arrived_at: Mapped[dt.datetime]
+
+
+__all__ = [
+    "LIVE",
+    "Deadline",
+    "DeadlineKind",
+    "EventKind",
+    "Evidence",
+    "TakenStep",
+    "TimelineEvent",
+    "TimelinePayload",
+    "WorkOrder",
+]

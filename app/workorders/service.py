@@ -1,43 +1,40 @@
-"""Verbs of the work order: open, lock, advance, and its clocks. ``advance`` is the one place that changes a state."""
+"""Verbs of the work order: open, lock, take a move. ``take`` is the one place that changes a state."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.accounts.service import Person
 from app.assets.service import NearAsset
 from app.catalogue.city import City
-from app.catalogue.models import EvidenceNeeded, Item
+from app.catalogue.models import EvidenceNeeded, Item, Urgency
 from app.crockford import normalise, random_name
 from app.db import insert_named
 from app.geo.service import Place
-from app.workorders import lifecycle
 from app.workorders.errors import NoSuchWorkOrder
-from app.workorders.lifecycle import Action, Need, Outcome, State
-from app.workorders.models import Deadline, DeadlineKind, EventKind, TimelineEvent, WorkOrder
+from app.workorders.lifecycle import ENDED, INTERNAL, Move, Need, Outcome, State
+from app.workorders.models import TimelineEvent, WorkOrder
 from app.workorders.timeline import append
 
 PUBLIC_ID_LENGTH = 10
 
-_KIND_OF = {
-    Action.DISPATCH: EventKind.DISPATCHED,
-    Action.SIGN: EventKind.SIGNED,
-    Action.NOTE: EventKind.NOTE,
-    Action.FIX: EventKind.FIXED,
-    Action.CLOSE: EventKind.CLOSED,
-}
-
 
 def open_work_order(
-    session: Session, item: Item, place: Place, *, asset: NearAsset | None, flags: list[str], now: dt.datetime
+    session: Session,
+    item: Item,
+    place: Place,
+    *,
+    asset: NearAsset | None,
+    flags: list[str],
+    now: dt.datetime,
+    urgent: bool = False,
 ) -> WorkOrder:
-    """Open the work order of a problem at a place; it awaits dispatch."""
+    """Open the work order of a problem at a place; it awaits dispatch. ``urgent`` puts it into the green channel."""
     work_order = insert_named(
         session,
         WorkOrder,
@@ -45,16 +42,20 @@ def open_work_order(
         lambda: random_name(PUBLIC_ID_LENGTH),
         item_id=item.id,
         item_code=item.code,
-        urgency=item.urgency,
+        urgency=Urgency.URGENT if urgent else item.urgency,
+        urgent_at=now if urgent else None,
         sensitive=item.sensitive,
         state=State.AWAITING_DISPATCH,
         position=place.point,
         accuracy_m=place.accuracy_m,
+        community=place.community.code if place.community else None,
         street=place.street.code,
         district=place.district.code if place.district else None,
         asset_id=asset.asset.id if asset else None,
         opened_at=now,
         updated_at=now,
+        co_units=[],
+        rounds=0,
         reports=0,
         events=0,
         flags=flags,
@@ -78,67 +79,53 @@ def lock_work_order(session: Session, public_id: str, *, by: Person, city: City)
 def check_scope(work_order: WorkOrder | None, *, by: Person, city: City) -> WorkOrder:
     """Give the work order back where it lies in the scope of ``by``; otherwise there is none."""
     if work_order is not None:
-        areas = (work_order.street, work_order.district, city.code)
-        if by.covers(units=[work_order.lead_unit], areas=areas):
+        units = (work_order.lead_unit, *work_order.co_units)
+        if by.covers(units=units, areas=(*work_order.areas, city.code)):
             return work_order
     message = "No work order of this id lies in your unit and area."
     raise NoSuchWorkOrder(message)
 
 
-def brought_needs(item: Item, *, note: str, photos: int) -> set[Need]:
-    """Name the needs that a note and some photos meet for an item."""
-    brought: set[Need] = set()
-    if note:
-        brought.add(Need.NOTE)
+def evidence_need(item: Item, *, note: str, photos: int) -> set[Need]:
+    """Tell whether a note and some photos are the evidence that an item asks for."""
     enough = {EvidenceNeeded.NONE: True, EvidenceNeeded.NOTE: bool(note or photos)}
-    if enough.get(item.evidence, photos > 0):
-        brought.add(Need.EVIDENCE)
-    return brought
+    return {Need.EVIDENCE} if enough.get(item.evidence, photos > 0) else set()
 
 
-def advance(
+def take(
     session: Session,
     work_order: WorkOrder,
-    action: Action,
+    move: Move,
     *,
     by: Person,
+    city: City,
     now: dt.datetime,
-    brought: AbstractSet[Need] = frozenset(),
     content: dict[str, Any],
-    public: bool = True,
+    public: bool | None = None,
 ) -> TimelineEvent:
-    """Take a step with a locked work order: state, times and history in one.
+    """Take a move that ``lifecycle.find_move`` found for a locked work order: state, times and history in one.
 
-    Raises IllegalMove, NotYourMove or MissingNeeds; then nothing has changed.
+    ``public`` is said for a note only; every other kind of line is public or internal by itself.
     """
-    move = lifecycle.advance(work_order.state, action, by.role, brought)
-    work_order.state = move.target
-    if action is Action.FIX:
+    if move.target is not move.source:
+        _arrive(work_order, move, city=city, now=now)
+        work_order.state = move.target
+    public = move.tells not in INTERNAL if public is None else public
+    return append(session, work_order, move.tells, at=now, by=by.signature, content=content, public=public)
+
+
+def _arrive(work_order: WorkOrder, move: Move, *, city: City, now: dt.datetime) -> None:
+    """Set the times of a state that is entered, and take back those of the one that is left."""
+    if move.target is State.FIXED:
         work_order.fixed_at = now
-    if action is Action.CLOSE:
-        work_order.closed_at, work_order.outcome = now, Outcome.FIXED
-    return append(session, work_order, _KIND_OF[action], at=now, by=by.signature, content=content, public=public)
-
-
-def start_deadline(
-    session: Session,
-    work_order: WorkOrder,
-    kind: DeadlineKind,
-    *,
-    unit: str | None,
-    starts: dt.datetime,
-    due: dt.datetime,
-) -> None:
-    """Start a clock of a work order; it is computed once, at the event."""
-    session.add(Deadline(work_order_id=work_order.id, kind=kind, unit=unit, starts_at=starts, due_at=due))
-    if kind is DeadlineKind.HANDLING:
-        work_order.due_at = due
-
-
-def meet_deadline(session: Session, work_order: WorkOrder, kind: DeadlineKind, *, now: dt.datetime) -> None:
-    """Stop a clock."""
-    session.execute(
-        update(Deadline)
-        .where(Deadline.work_order_id == work_order.id, Deadline.kind == kind, Deadline.met_at.is_(None))
-        .values(met_at=now)
-    )
+        # What came back once is not closed by silence: somebody looks at it.
+        silent = dt.timedelta(days=city.limits.silent_days_to_close)
+        work_order.close_at = None if work_order.rounds else now + silent
+    elif move.target in ENDED:
+        work_order.closed_at, work_order.close_at, work_order.hold_until = now, None, None
+        work_order.outcome = Outcome.FIXED if move.target is State.CLOSED else None
+    elif move.source in {State.FIXED, *ENDED}:
+        work_order.rounds += move.target is State.IN_PROGRESS
+        work_order.fixed_at = work_order.closed_at = work_order.close_at = work_order.outcome = None
+    elif move.source is State.ON_HOLD:
+        work_order.hold_until = None

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.jobs import enqueue
-from app.workorders.models import EventKind, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.lifecycle import EventKind
+from app.workorders.models import TimelineEvent, TimelinePayload, WorkOrder
 
 GENESIS = bytes(32)
 SALT_BYTES = 16
@@ -55,8 +56,10 @@ def append(
 ) -> TimelineEvent:
     """Add a line to the history of a work order whose row this transaction has locked or made.
 
-    A public line enqueues the job that tells people, in the same transaction.
+    A public line enqueues the job that tells people, in the same transaction. Time never runs backwards within one
+    history: a step whose moment was read before it waited for the lock gets the time of the line before it.
     """
+    at = max(at, work_order.updated_at)
     salt = secrets.token_bytes(SALT_BYTES)
     event = TimelineEvent(
         id=uuid7(),

@@ -21,6 +21,7 @@ from app.notify.errors import UnusableContact
 from app.notify.keys import Keys
 from app.notify.models import ChannelKind, Delivery, DeliveryState, Subscription
 from app.notify.queries import attempts_of
+from app.reports.service import show
 from app.workorders.models import EventKind, TimelineEvent, WorkOrder
 from app.workorders.timeline import append
 from tests import make
@@ -387,7 +388,7 @@ def test_a_reporter_who_was_moved_hears_of_the_other_work_order(shenzhen: Sessio
     first = make.make_report(shenzhen, contact="one@example.org")
     other = make.make_work_order(shenzhen, item="B0101")
 
-    service.move_subscriptions(shenzhen, subscriber=first.id, to_work_order_id=other.id)
+    service.move_subscriptions(shenzhen, from_work_order_id=show(shenzhen, first).work_order.id, to=other)
 
     assert service.fan_out(shenzhen, happen(shenzhen, other, EventKind.SIGNED).id, now=LATER) == 1
 
@@ -396,7 +397,7 @@ def test_a_second_contact_of_a_report_replaces_the_first(shenzhen: Session) -> N
     work_order = make.make_work_order(shenzhen, contact="one@example.org")
     subscriber = shenzhen.scalars(select(Subscription)).one().subscriber
 
-    subscription = subscribe(shenzhen, work_order.id, subscriber, "two@example.org")
+    subscription = subscribe(shenzhen, work_order, subscriber, "two@example.org")
 
     assert keys.unseal(subscription.address) == "two@example.org"
     assert shenzhen.scalar(select(func.count()).select_from(Subscription)) == 1
@@ -406,7 +407,7 @@ def test_an_unusable_contact_is_refused(shenzhen: Session) -> None:
     work_order = make.make_work_order(shenzhen)
 
     with pytest.raises(UnusableContact):
-        subscribe(shenzhen, work_order.id, uuid4(), "one@example.org\r\nBcc: two@example.org")
+        subscribe(shenzhen, work_order, uuid4(), "one@example.org\r\nBcc: two@example.org")
 
 
 def test_the_wait_grows_to_six_hours_and_never_runs_together() -> None:
@@ -418,9 +419,9 @@ def test_the_wait_grows_to_six_hours_and_never_runs_together() -> None:
         assert len(set(drawn)) > 1
 
 
-def subscribe(session: Session, work_order_id: UUID, subscriber: UUID, contact: str) -> Subscription:
+def subscribe(session: Session, work_order: WorkOrder, subscriber: UUID, contact: str) -> Subscription:
     return service.subscribe(
-        session, work_order_id=work_order_id, subscriber=subscriber, contact=contact, language="zh", now=LATER
+        session, work_order, subscriber=subscriber, about={}, contact=contact, language="zh", now=LATER
     )
 
 

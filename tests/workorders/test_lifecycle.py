@@ -6,46 +6,116 @@ from hypothesis import strategies as st
 
 from app.accounts.roles import Role
 from app.workorders.errors import IllegalMove, MissingNeeds, NotYourMove
-from app.workorders.lifecycle import MOVES, STEP_OF, Action, Need, State, advance, legal
+from app.workorders.lifecycle import (
+    ENDED,
+    INTERNAL,
+    MOVES,
+    OPEN,
+    STEP_OF,
+    Action,
+    EventKind,
+    Need,
+    State,
+    When,
+    find_move,
+    legal,
+)
+
+PAIRS = ({When.ANY}, {When.LEAD, When.CO}, {When.LAST, When.LEFT}, {When.SAME, When.OTHER}, {When.GOOD, When.BAD})
 
 
-def test_a_state_and_an_action_stand_once_in_the_table() -> None:
-    starts = [(move.source, move.action) for move in MOVES]
+def test_a_state_an_action_and_a_condition_stand_once_in_the_table() -> None:
+    starts = [(move.source, move.action, move.when) for move in MOVES]
 
     assert len(starts) == len(set(starts))
 
 
-def test_every_state_can_be_reached_and_only_closed_ends_the_line() -> None:
+def test_conditions_of_one_action_exclude_each_other() -> None:
+    for move in MOVES:
+        alike = {each.when for each in MOVES if (each.source, each.action) == (move.source, move.action)}
+
+        assert any(alike <= pair for pair in PAIRS), move
+
+
+def test_every_state_can_be_reached_and_the_states_are_open_fixed_or_ended() -> None:
     reached = {State.AWAITING_DISPATCH} | {move.target for move in MOVES}
-    leaving = {move.source for move in MOVES if move.target is not move.source}
 
-    assert reached == set(State)
-    assert set(State) - leaving == {State.CLOSED}
-    assert set(STEP_OF) == set(State)
+    assert reached == set(State) == set(STEP_OF)
+    assert {*OPEN, State.FIXED, *ENDED} == set(State)
 
 
-@given(st.lists(st.tuples(st.sampled_from(Action), st.sampled_from(Role), st.sets(st.sampled_from(Need)))))
-def test_every_walk_stays_in_the_table(walk: list[tuple[Action, Role, set[Need]]]) -> None:
+def test_from_every_state_but_a_merge_a_work_order_can_come_to_its_end() -> None:
+    arrives = {State.CLOSED}
+    for _ in State:
+        arrives |= {move.source for move in MOVES if move.target in arrives}
+
+    assert set(State) - arrives == {State.MERGED}
+
+
+def test_only_what_is_asked_of_people_or_the_service_writes_history() -> None:
+    told = {move.tells for move in MOVES}
+
+    assert set(EventKind) - told == {
+        EventKind.RECEIVED,
+        EventKind.JOINED,
+        EventKind.WAITING,
+        EventKind.OVERDUE,
+        EventKind.ESCALATED,
+    }
+    assert {EventKind.HELD, EventKind.DECLINED, EventKind.MERGED, EventKind.FIXED}.isdisjoint(INTERNAL)
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMIN])
+def test_who_reads_or_looks_after_accounts_moves_nothing(role: Role) -> None:
+    assert not [move for move in MOVES if role in move.who]
+
+
+@pytest.mark.parametrize("action", [Action.CLOSE, Action.REOPEN, Action.CHECK, Action.CONFIRM, Action.RATE])
+def test_a_unit_cannot_accept_its_own_repair(action: Action) -> None:
+    who = {role for move in MOVES if move.action is action for role in move.who}
+
+    assert who.isdisjoint({Role.CREW, Role.UNIT_MANAGER})
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(Action),
+            st.sampled_from(Role),
+            st.sets(st.sampled_from(Need)),
+            st.tuples(*(st.sampled_from(sorted(pair)) for pair in PAIRS)),
+        )
+    )
+)
+def test_every_walk_stays_in_the_table(walk: list[tuple[Action, Role, set[Need], tuple[When, ...]]]) -> None:
     state = State.AWAITING_DISPATCH
 
-    for action, role, brought in walk:
+    for action, role, brought, facts in walk:
         try:
-            move = advance(state, action, role, brought)
+            move = find_move(state, action, role, brought, set(facts))
         except IllegalMove as refusal:
-            assert action not in legal(state)
-            assert refusal.members["legal"] == [each.value for each in legal(state)]
+            assert refusal.members["legal"] == [each.value for each in legal(state, role)]
+            assert not [m for m in MOVES if (m.source, m.action) == (state, action) and m.when in facts]
         except NotYourMove as refusal:
             assert role.value not in refusal.members["roles"]
         except MissingNeeds as refusal:
             assert refusal.members["errors"]
         else:
             assert move in MOVES
-            assert move.source is state
+            assert (move.source, move.action) == (state, action)
+            assert move.when in facts
             assert role in move.who
             assert set(move.needs) <= brought
             state = move.target
 
 
+def test_every_need_says_what_to_send() -> None:
+    for need in Need:
+        refusal = MissingNeeds(action=Action.NOTE, missing=[need])
+
+        assert refusal.members["errors"][0]["pointer"].startswith("/")
+
+
 def test_a_crew_cannot_close_what_it_fixed() -> None:
     with pytest.raises(NotYourMove):
-        advance(State.FIXED, Action.CLOSE, Role.CREW, set())
+        find_move(State.FIXED, Action.CLOSE, Role.CREW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +15,17 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.accounts.service import SYSTEM
-from app.catalogue.calendar import due
-from app.catalogue.city import City, current_city
+from app.assets.service import NearAsset
+from app.catalogue.city import Channel, City, current_city
 from app.catalogue.models import Item
 from app.catalogue.service import get_item
 from app.crockford import random_name
 from app.db import insert_named
 from app.dispatch import service as dispatch
+from app.dispatch.errors import NobodyResponsible
 from app.dispatch.resolve import Resolution, find_asset, resolve
+from app.dispatch.service.urgent import sounds_urgent, speed_up
+from app.dispatch.service.waiting import PHOTO_FAR, await_dispatch, reasons_to_wait
 from app.geo.datums import Datum, to_wgs84
 from app.geo.service import Place, locate
 from app.geo.types import Point
@@ -34,11 +38,13 @@ from app.reports.errors import DatumMissing, KeyReused, NoPosition, NothingSaid
 from app.reports.joining import find_same, take_same
 from app.reports.models import How, PositionSource, Report, ReportLink, ReportPhoto
 from app.workorders import service as workorders
-from app.workorders.models import EventKind, WorkOrder
+from app.workorders.lifecycle import OPEN, EventKind
+from app.workorders.models import WorkOrder
 from app.workorders.timeline import append, canonical
 
+log = logging.getLogger(__name__)
+
 PHOTO_FAR_M = 200.0
-PHOTO_FAR = "photo_far_from_position"
 NUMBER_LENGTH = 6
 
 
@@ -59,11 +65,12 @@ class NewReport:
     contact: str | None = None
     language: str
     language_sent: str | None = None
-    channel: str = "web"
+    channel: str = Channel.WEB
     same_as: str | None = None
     idempotency_key: UUID | None = None
     photos: Sequence[media.Accepted] = ()
     photo_ids: Sequence[UUID] = ()
+    filed_by: UUID | None = None
 
     def content_digest(self, session: Session) -> bytes:
         """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests.
@@ -97,7 +104,9 @@ class _Situation:
     item: Item
     place: Place
     source: PositionSource
-    resolution: Resolution
+    asset: NearAsset | None
+    resolution: Resolution | None
+    urgent: bool
     flags: list[str] = field(default_factory=list)
 
 
@@ -123,8 +132,9 @@ def file_report(session: Session, new: NewReport, *, now: dt.datetime) -> Filed:
     if new.contact:
         notify.subscribe(
             session,
-            work_order_id=work_order.id,
+            work_order,
             subscriber=report.id,
+            about={"number": report.number, "place": report.place},
             contact=new.contact,
             language=new.language,
             now=now,
@@ -160,11 +170,22 @@ def _find_out(session: Session, new: NewReport, photos: Sequence[Photo], *, now:
     place = locate(session, point, new.accuracy, nearest_limit_m=city.nearest_street_limit_m)
     item = get_item(session, new.item or city.fallback_item)
     asset = find_asset(session, item, place, city=city)
-    on = now.astimezone(city.timezone).date()
-    resolution = resolve(session, item, place, asset, city=city, on=on)
+    resolution = _resolve(session, item, place, asset, city=city, now=now)
     taken = [photo.position for photo in photos if photo.position is not None]
     far = source is PositionSource.SENT and any(position.distance_m(point) > PHOTO_FAR_M for position in taken)
-    return _Situation(city, item, place, source, resolution, [PHOTO_FAR] if far else [])
+    urgent = sounds_urgent(new.description, city)
+    return _Situation(city, item, place, source, asset, resolution, urgent, [PHOTO_FAR] if far else [])
+
+
+def _resolve(
+    session: Session, item: Item, place: Place, asset: NearAsset | None, *, city: City, now: dt.datetime
+) -> Resolution | None:
+    """Find the responsible unit; where the pack has none, a dispatcher will, and the resident is not sent away."""
+    try:
+        return resolve(session, item, place, asset, city=city, on=now.astimezone(city.timezone).date())
+    except NobodyResponsible:
+        log.warning("nobody is responsible", extra={"street": place.street.code, "item": item.code})
+        return None
 
 
 def _position(new: NewReport, photos: Sequence[Photo], city: City) -> tuple[Point, PositionSource]:
@@ -181,13 +202,15 @@ def _position(new: NewReport, photos: Sequence[Photo], city: City) -> tuple[Poin
 def _join_or_open(
     session: Session, new: NewReport, situation: _Situation, *, now: dt.datetime
 ) -> tuple[WorkOrder, How]:
-    city, item, place, asset = situation.city, situation.item, situation.place, situation.resolution.asset
+    city, item, place, asset = situation.city, situation.item, situation.place, situation.asset
     if new.same_as:
-        return take_same(session, new.same_as, item, place), How.SAME_AS
+        return take_same(session, new.same_as, item, place, now=now), How.SAME_AS
     same = find_same(session, item, place, asset, city=city, now=now)
     if same is not None:
         return same, How.AUTO
-    opened = workorders.open_work_order(session, item, place, asset=asset, flags=situation.flags, now=now)
+    opened = workorders.open_work_order(
+        session, item, place, asset=asset, flags=situation.flags, now=now, urgent=situation.urgent
+    )
     return opened, How.OPENED
 
 
@@ -213,6 +236,7 @@ def _write_report(session: Session, new: NewReport, situation: _Situation, *, no
         sent={"lon": new.lon, "lat": new.lat, "datum": new.datum.value if new.datum else None},
         place=say_place(situation.place),
         filed_at=now,
+        filed_by=new.filed_by,
     )
 
 
@@ -235,8 +259,8 @@ def say_place(place: Place) -> dict[str, Any]:
 def _tell(
     session: Session, report: Report, work_order: WorkOrder, how: How, situation: _Situation, *, now: dt.datetime
 ) -> None:
-    """Append the history of the filing; a new work order is dispatched here."""
-    city, item = situation.city, situation.item
+    """Append the history of the filing; a new work order is dispatched here, or left to a dispatcher."""
+    item, by = situation.item, f"staff:{report.filed_by}" if report.filed_by else "reporter"
     content: dict[str, Any] = {
         "report": str(report.id),
         "number": report.number,
@@ -245,15 +269,39 @@ def _tell(
     }
     work_order.reports += 1
     if how is How.OPENED:
-        handling = due(now, item.handle_amount, item.handle_unit, city)
-        content |= {"unit": dispatch.say_unit(situation.resolution.unit), "due_at": handling.isoformat()}
-        append(session, work_order, EventKind.RECEIVED, at=now, by="reporter", content=content)
-        dispatch.assign(session, work_order, situation.resolution, by=SYSTEM, city=city, now=now)
+        _send(session, work_order, content, situation, by=by, now=now)
         return
+    if situation.urgent and work_order.urgent_at is None and work_order.state in OPEN:
+        speed_up(session, work_order, city=situation.city, now=now)
     lead = dispatch.lead_assignment(session, work_order)
     if lead is not None:
         content["unit"] = dispatch.say_unit(lead.unit)
     if work_order.due_at is not None:
         content["due_at"] = work_order.due_at.isoformat()
     work_order.flags = sorted({*work_order.flags, *situation.flags})
-    append(session, work_order, EventKind.JOINED, at=now, by="reporter", content=content)
+    append(session, work_order, EventKind.JOINED, at=now, by=by, content=content)
+
+
+def _send(
+    session: Session,
+    work_order: WorkOrder,
+    content: dict[str, Any],
+    situation: _Situation,
+    *,
+    by: str,
+    now: dt.datetime,
+) -> None:
+    """Dispatch a new work order where nothing speaks against it; otherwise it waits, and the receipt names no unit."""
+    city, item, resolution = situation.city, situation.item, situation.resolution
+    reasons = reasons_to_wait(session, item, situation.place, resolution, flags=situation.flags, city=city)
+    goes = resolution is not None and not reasons
+    if resolution is not None and goes:
+        handling = dispatch.handling_due(item, urgent=situation.urgent, city=city, now=now)
+        content |= {"unit": dispatch.say_unit(resolution.unit), "due_at": handling.isoformat()}
+    append(session, work_order, EventKind.RECEIVED, at=now, by=by, content=content)
+    if situation.urgent:
+        append(session, work_order, EventKind.URGENT, at=now, by="system", content={"reason": "words"}, public=False)
+    if resolution is not None and goes:
+        dispatch.assign(session, work_order, resolution, by=SYSTEM, city=city, now=now)
+    else:
+        await_dispatch(session, work_order, reasons, resolution, city=city, now=now)

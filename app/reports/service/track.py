@@ -46,11 +46,16 @@ class Track:
 
 
 def track(session: Session, secret: str) -> Track:
+    """Follow a report by the secret of its link. Raises NoSuchReport."""
+    return show(session, find_report(session, secret))
+
+
+def find_report(session: Session, secret: str) -> Report:
     """Find a report by the secret of its link. Raises NoSuchReport."""
     report = session.scalars(select(Report).where(Report.tracking_digest == tracking_hash(secret))).one_or_none()
     if report is None:
         raise NoSuchReport
-    return show(session, report)
+    return report
 
 
 def show(session: Session, report: Report) -> Track:

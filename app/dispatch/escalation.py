@@ -1,0 +1,131 @@
+"""What a breached clock does: record it, tell the unit, then the dispatch centre of each larger area, once a level.
+
+``act_on_breaches`` is run each minute by any number of workers. A worker takes the work orders of the oldest breaches
+by their row locks, skipping those that another has; the clocks are read again under the lock, and each level is a row
+that is unique. So a breach is acted on once, also when a worker dies in between: its transaction leaves nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.catalogue.calendar import due
+from app.catalogue.city import DISPATCH_CENTRE, City
+from app.catalogue.models import Unit
+from app.catalogue.queries import units_for
+from app.catalogue.service import find_unit
+from app.dispatch.models import Notice, NoticeKind
+from app.workorders.clocks import PROMISED
+from app.workorders.lifecycle import EventKind
+from app.workorders.models import Deadline, WorkOrder
+from app.workorders.timeline import append
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+PUT_OFF = dt.timedelta(minutes=15)
+
+
+def centres_above(session: Session, work_order: WorkOrder, *, city: City, unit: str | None = None) -> list[Unit]:
+    """Give the dispatch centres that hear of a work order, the smallest area first.
+
+    Those of areas smaller than the responsible unit's own are left out, and the unit itself.
+    """
+    areas = [*work_order.areas, city.code]
+    code = unit or work_order.lead_unit
+    responsible = find_unit(session, code) if code else None
+    if responsible is not None and responsible.area_code in areas:
+        areas = areas[areas.index(responsible.area_code) :]
+    centres = [each for each in units_for(session, role=DISPATCH_CENTRE, areas=areas) if each.code != code]
+    first = {centre.area_code: centre for centre in reversed(centres)}
+    return [first[area] for area in areas if area in first]
+
+
+def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: int = BATCH) -> int:
+    """Act on the oldest breaches, at most ``limit`` work orders of them; give how many clocks were acted on.
+
+    A work order that cannot be acted on (a fault of ours) is put off, so that it keeps nobody else waiting.
+    """
+    taken = _take(session, now=now, limit=limit)
+    acted = 0
+    for work_order, deadlines in taken:
+        try:
+            with session.begin_nested():
+                for deadline in deadlines:
+                    _act(session, work_order, deadline, city=city, now=now)
+            acted += len(deadlines)
+        except (SQLAlchemyError, RuntimeError, ValueError):
+            log.exception("breach put off", extra={"work_order": work_order.public_id})
+            ids = [deadline.id for deadline in deadlines]
+            session.execute(update(Deadline).where(Deadline.id.in_(ids)).values(next_at=now + PUT_OFF))
+    return acted
+
+
+def _take(session: Session, *, now: dt.datetime, limit: int) -> list[tuple[WorkOrder, Sequence[Deadline]]]:
+    """Lock the work orders of the oldest breaches, then read their clocks as they are under the lock."""
+    oldest = select(Deadline.work_order_id).where(Deadline.next_at <= now).order_by(Deadline.next_at).limit(limit)
+    ids = list(dict.fromkeys(session.scalars(oldest)))
+    locked = (
+        select(WorkOrder)
+        .where(WorkOrder.id.in_(ids))
+        .order_by(WorkOrder.id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    work_orders = {work_order.id: work_order for work_order in session.scalars(locked)}
+    clocks = (
+        select(Deadline)
+        .where(Deadline.work_order_id.in_(work_orders), Deadline.next_at <= now)
+        .order_by(Deadline.next_at, Deadline.id)
+        .execution_options(populate_existing=True)
+    )
+    found: dict[WorkOrder, list[Deadline]] = {}
+    for deadline in session.scalars(clocks):
+        found.setdefault(work_orders[deadline.work_order_id], []).append(deadline)
+    return list(found.items())
+
+
+def _act(session: Session, work_order: WorkOrder, deadline: Deadline, *, city: City, now: dt.datetime) -> None:
+    if deadline.breached_at is None:
+        deadline.breached_at = now
+        _tell(session, work_order, deadline, deadline.unit, level=0, now=now)
+    centres = centres_above(session, work_order, city=city, unit=deadline.unit)
+    if deadline.level < len(centres):
+        centre = centres[deadline.level]
+        deadline.level += 1
+        _tell(session, work_order, deadline, centre.code, level=deadline.level, now=now)
+    deadline.next_at = _next(work_order, city, now) if deadline.level < len(centres) else None
+
+
+def _next(work_order: WorkOrder, city: City, now: dt.datetime) -> dt.datetime:
+    limit = city.limits.escalation if work_order.urgent_at is None else city.limits.escalation_urgent
+    return due(now, limit.amount, limit.unit, city)
+
+
+def _tell(
+    session: Session, work_order: WorkOrder, deadline: Deadline, unit: str | None, *, level: int, now: dt.datetime
+) -> None:
+    """Record a level in the history, and in the inbox of the unit that it tells."""
+    kind = EventKind.ESCALATED if level else EventKind.OVERDUE
+    content = {"clock": deadline.kind.value, "due_at": deadline.due_at.isoformat(), "level": level, "told": unit}
+    # What was promised to the resident is told to the resident too when it is broken.
+    public = not level and deadline.kind in PROMISED
+    append(session, work_order, kind, at=now, by="system", content=content, public=public)
+    if unit:
+        session.add(
+            Notice(
+                unit=unit,
+                work_order_id=work_order.id,
+                deadline_id=deadline.id,
+                level=level,
+                kind=NoticeKind.ESCALATED if level else NoticeKind.OVERDUE,
+                clock=deadline.kind.value,
+                at=now,
+            )
+        )

@@ -1,0 +1,122 @@
+"""HTTP of the desk: the lists of what waits for somebody, notices, figures."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from app.api.blueprint import Blueprint
+from app.api.guard import current_person, staff_only
+from app.api.pages import PageIn, page, read_cursor
+from app.catalogue.city import current_city
+from app.db import Reading, Session, utcnow
+from app.dispatch import lists, schemas
+from app.dispatch.figures import FirstDispatch, first_dispatch_success
+from app.dispatch.models import Notice
+
+blp = Blueprint("desk", __name__, url_prefix="/api/v1", description="The desk: what waits, disputes, registers")
+
+_BY_TIME = (dt.datetime.fromisoformat, UUID)
+
+
+@blp.get("/work-orders")
+@staff_only
+@blp.arguments(schemas.WorkOrdersIn, location="query")
+@blp.response(200, schemas.WorkOrdersOut)
+def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
+    """List work orders, oldest first
+
+    `state=awaiting_dispatch` is the dispatchers' list: each line says why it waits and whom the rules propose.
+    """
+    which = lists.Wanted(
+        states=wanted["state"], unit=wanted["unit"], street=wanted["street"], overdue=wanted["overdue"]
+    )
+    after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
+    with Reading() as session:
+        scope = {"by": current_person(), "city": current_city(session), "now": utcnow()}
+        found = lists.list_work_orders(session, which, **scope, limit=limit + 1, after=after)
+        shown, following = page(found, limit, lambda each: (each.opened_at.isoformat(), each.id))
+        waits = lists.why_they_wait(session, [each.id for each in shown])
+    return {"work_orders": [{"work_order": each, "waits": waits.get(each.id)} for each in shown], "next": following}
+
+
+@blp.get("/disputes")
+@staff_only
+@blp.arguments(PageIn, location="query")
+@blp.response(200, schemas.DisputesOut)
+def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
+    """List the disputes that wait for a ruling, oldest first"""
+    after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
+    with Reading() as session:
+        city = current_city(session)
+        found = lists.list_disputes(session, by=current_person(), city=city, limit=limit + 1, after=after)
+    shown, following = page(found, limit, lambda each: (each.opened_at.isoformat(), each.id))
+    return {"disputes": shown, "next": following}
+
+
+@blp.get("/declines")
+@staff_only
+@blp.arguments(schemas.DeclinesIn, location="query")
+@blp.response(200, schemas.DeclinesOut)
+def declines(wanted: dict[str, Any]) -> dict[str, Any]:
+    """List the register of what the city did not take on, oldest first"""
+    after, limit, reviewed = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"], wanted["reviewed"]
+    with Reading() as session:
+        scope = {"by": current_person(), "city": current_city(session)}
+        found = lists.list_declines(session, reviewed=reviewed, **scope, limit=limit + 1, after=after)
+    shown, following = page(found, limit, lambda each: (each.decided_at.isoformat(), each.id))
+    return {"declines": shown, "next": following}
+
+
+@blp.get("/supervisions")
+@staff_only
+@blp.arguments(schemas.SupervisionsIn, location="query")
+@blp.response(200, schemas.SupervisionsOut)
+def supervisions(wanted: dict[str, Any]) -> dict[str, Any]:
+    """List the answers that units owe, first due first"""
+    after, limit, answered = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"], wanted["answered"]
+    with Reading() as session:
+        scope = {"by": current_person(), "city": current_city(session)}
+        found = lists.list_supervisions(session, answered=answered, **scope, limit=limit + 1, after=after)
+    shown, following = page(found, limit, lambda each: (each.due_at.isoformat(), each.id))
+    return {"supervisions": shown, "next": following}
+
+
+@blp.get("/notices")
+@staff_only
+@blp.arguments(PageIn, location="query")
+@blp.response(200, schemas.NoticesOut)
+def notices(wanted: dict[str, Any]) -> dict[str, Any]:
+    """List what my unit was told and nobody has read, oldest first"""
+    after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
+    with Reading() as session:
+        city = current_city(session)
+        found = lists.list_notices(session, by=current_person(), city=city, limit=limit + 1, after=after)
+    shown, following = page(found, limit, lambda each: (each.at.isoformat(), each.id))
+    return {"notices": shown, "next": following}
+
+
+@blp.post("/notices/<uuid:notice_id>/read")
+@staff_only
+@blp.response(200, schemas.NoticeOut)
+def read_notice(notice_id: UUID) -> Notice:
+    """Say that a notice was read"""
+    with Session.begin() as session:
+        city = current_city(session)
+        return lists.read_notice(session, notice_id, by=current_person(), city=city, now=utcnow())
+
+
+@blp.get("/figures/first-dispatch")
+@staff_only
+@blp.arguments(schemas.PeriodIn, location="query")
+@blp.response(200, schemas.FirstDispatchesOut)
+def first_dispatch(period: dict[str, Any]) -> dict[str, Any]:
+    """Say which share of work orders stayed with the unit that they were dispatched to first
+
+    Never refused, transferred or ruled away, by the history; by the unit of the first dispatch.
+    """
+    with Reading() as session:
+        units = first_dispatch_success(session, **period, by=current_person(), city=current_city(session))
+    total = FirstDispatch("", sum(each.dispatched for each in units), sum(each.stayed for each in units))
+    return {"dispatched": total.dispatched, "stayed": total.stayed, "share": total.share, "units": units}

@@ -1,0 +1,39 @@
+"""Jobs of dispatch: the clocks of each minute."""
+
+from __future__ import annotations
+
+import logging
+
+from app.catalogue.city import current_city
+from app.catalogue.errors import NoCity
+from app.db import Session, utcnow
+from app.dispatch.escalation import BATCH, act_on_breaches
+from app.dispatch.service import resume_ended
+from app.jobs import queue
+
+log = logging.getLogger(__name__)
+
+BATCHES_A_MINUTE = 200
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="dispatch.clocks", queueing_lock="dispatch.clocks")
+def clocks(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Act on every clock that is breached, oldest first, and resume what is past the end of its hold.
+
+    A batch is a transaction of its own: a worker that dies loses no more than one, which another takes up.
+    """
+    try:
+        acted = resumed = 0
+        for _ in range(BATCHES_A_MINUTE):
+            with Session.begin() as session:
+                city, now = current_city(session), utcnow()
+                some = resume_ended(session, city=city, now=now)
+                breaches = act_on_breaches(session, city=city, now=now)
+            acted, resumed = acted + breaches, resumed + some
+            if breaches < BATCH and not some:
+                break
+    except NoCity:
+        return
+    if acted or resumed:
+        log.info("clocks acted", extra={"breaches": acted, "resumed": resumed})
