@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from app.api import blueprint, edge, problems
     from app.config import Settings
+    from app.db import utcnow
     from app.logs import start_logs
     from app.media.service import check_size
 
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["engine"] = open_process(settings)
     app.extensions["authenticator"] = _authenticate
+    app.extensions["clock"] = utcnow
     app.extensions["check_upload"] = check_size
     problems.install(app)
     edge.install(app, trusted_proxies=settings.trusted_proxies)

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from app.api.blueprint import Blueprint
+from app.api.clock import now
 from app.api.guard import current_person, staff_only
 from app.api.pages import PageIn, page, read_cursor
 from app.catalogue.city import current_city
-from app.db import Reading, Session, utcnow
+from app.db import Reading, Session
 from app.dispatch import lists, schemas
 from app.dispatch.figures import FirstDispatch, first_dispatch_success
 from app.dispatch.models import Notice
@@ -34,7 +35,7 @@ def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
     )
     after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
     with Reading() as session:
-        scope = {"by": current_person(), "city": current_city(session), "now": utcnow()}
+        scope = {"by": current_person(), "city": current_city(session), "now": now()}
         found = lists.list_work_orders(session, which, **scope, limit=limit + 1, after=after)
         shown, following = page(found, limit, lambda each: (each.opened_at.isoformat(), each.id))
         waits = lists.why_they_wait(session, [each.id for each in shown])
@@ -104,7 +105,7 @@ def read_notice(notice_id: UUID) -> Notice:
     """Say that a notice was read"""
     with Session.begin() as session:
         city = current_city(session)
-        return lists.read_notice(session, notice_id, by=current_person(), city=city, now=utcnow())
+        return lists.read_notice(session, notice_id, by=current_person(), city=city, now=now())
 
 
 @blp.get("/figures/first-dispatch")

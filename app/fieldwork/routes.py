@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from app.api.blueprint import Blueprint
+from app.api.clock import now
 from app.api.etag import stated_version, tag_header
 from app.api.guard import current_person, staff_only
 from app.api.pages import PageIn, page, read_cursor
 from app.api.uploads import read_uploads
 from app.catalogue.city import current_city
-from app.db import Reading, Session, utcnow
+from app.db import Reading, Session
 from app.dispatch.case import Asked
 from app.fieldwork import schemas, service
 from app.fieldwork.models import EvidenceCheck
@@ -47,7 +48,7 @@ def move_work_order(
             Asked(**new),
             brought=service.Brought(accepted, ids),
             by=current_person(),
-            now=utcnow(),
+            now=now(),
             key=headers["idempotency_key"],
             matches=stated_version(),
         )
@@ -86,7 +87,7 @@ def sign_for(new: dict[str, Any]) -> list[service.Signed]:
     """
     with Session.begin() as session:
         return service.sign_for_all(
-            session, new["work_orders"], by=current_person(), now=utcnow(), phone_at=new["phone_at"]
+            session, new["work_orders"], by=current_person(), now=now(), phone_at=new["phone_at"]
         )
 
 
@@ -110,4 +111,4 @@ def evidence_checks(wanted: dict[str, Any]) -> dict[str, Any]:
 def decide_check(new: dict[str, Any], check_id: UUID) -> EvidenceCheck:
     """Accept a repair's evidence, or reject it, which sends the repair back to the crew"""
     with Session.begin() as session:
-        return service.judge_evidence(session, check_id, **new, by=current_person(), now=utcnow())
+        return service.judge_evidence(session, check_id, **new, by=current_person(), now=now())

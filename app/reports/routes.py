@@ -10,6 +10,7 @@ from flask import request
 
 from app.accounts.service import Person
 from app.api.blueprint import Blueprint
+from app.api.clock import now
 from app.api.etag import answer_conditionally, stated_version, tag_header
 from app.api.guard import current_person, public, staff_only
 from app.api.pages import PageIn, page, read_cursor
@@ -18,7 +19,7 @@ from app.api.uploads import read_uploads
 from app.catalogue.city import City, current_city
 from app.catalogue.queries import search_items
 from app.catalogue.service import get_item
-from app.db import Reading, Session, utcnow
+from app.db import Reading, Session
 from app.dispatch.schemas import PeriodIn
 from app.fieldwork.service import Brought
 from app.geo.datums import to_wgs84
@@ -73,7 +74,7 @@ def _file(
         new["language_sent"] = new["language"]
         new["language"] = preferred_language(city, new["language"])
         filed = service.file_report(
-            session, service.NewReport(**new, **headers, photos=accepted, photo_ids=ids), now=utcnow()
+            session, service.NewReport(**new, **headers, photos=accepted, photo_ids=ids), now=now()
         )
         shown = show_track(service.show(session, filed.report))
     answer = {"Location": shown["tracking_url"]}
@@ -101,7 +102,7 @@ def similar(where: dict[str, Any]) -> list[dict[str, Any]]:
     point = to_wgs84(where["lon"], where["lat"], where["datum"])
     with Reading() as session:
         item = get_item(session, where["item"]) if where.get("item") else None
-        found = find_similar(session, point, item=item, city=current_city(session), now=utcnow())
+        found = find_similar(session, point, item=item, city=current_city(session), now=now())
     return [show_similar(each) for each in found]
 
 
@@ -160,7 +161,7 @@ def confirm(secret: str) -> View:
     """
     with Session.begin() as session:
         report = service.find_report(session, secret)
-        service.confirm(session, report, now=utcnow())
+        service.confirm(session, report, now=now())
         return show_track(service.show(session, report))
 
 
@@ -175,7 +176,7 @@ def object_to(new: dict[str, Any], secret: str) -> View:
     accepted = media.accept(media.current(), [media.Upload(name, data) for name, data in files]) if files else ()
     with Session.begin() as session:
         report = service.find_report(session, secret)
-        service.object_to(session, report, reason=new["reason"], brought=Brought(accepted, ids), now=utcnow())
+        service.object_to(session, report, reason=new["reason"], brought=Brought(accepted, ids), now=now())
         return show_track(service.show(session, report))
 
 
@@ -191,7 +192,7 @@ def rate(new: dict[str, Any], secret: str) -> View:
     """
     with Session.begin() as session:
         report = service.find_report(session, secret)
-        service.rate(session, report, service.Said(**new), now=utcnow())
+        service.rate(session, report, service.Said(**new), now=now())
         return show_track(service.show(session, report))
 
 
@@ -206,7 +207,7 @@ def merge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dic
     """
     with Session.begin() as session:
         gone, survivor = service.merge(
-            session, public_id, **new, by=current_person(), now=utcnow(), matches=stated_version()
+            session, public_id, **new, by=current_person(), now=now(), matches=stated_version()
         )
     shown = {
         "id": gone.public_id,
@@ -238,7 +239,7 @@ def spot_checks(wanted: dict[str, Any]) -> dict[str, Any]:
 def spot_check(new: dict[str, Any], check_id: UUID) -> SpotCheck:
     """Record what a call or a visit found: it closes after a day, or goes back to the unit"""
     with Session.begin() as session:
-        return service.check(session, check_id, **new, by=current_person(), now=utcnow())
+        return service.check(session, check_id, **new, by=current_person(), now=now())
 
 
 @blp.get("/figures/ratings")
