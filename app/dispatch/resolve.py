@@ -9,7 +9,7 @@ fallback unit.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -35,6 +35,26 @@ class Basis(StrEnum):
 
 
 Weight = tuple[int, int, int, int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a choice depends on. ``areas`` are codes, the smallest first; ``owner`` is empty where nobody is known."""
+
+    item: str
+    role: str
+    owner: str
+    areas: tuple[str, ...]
+
+    def meet(self, rule: Responsibility, on: dt.date) -> bool:
+        """Tell whether a rule counts on a day and each of its columns is empty or equal."""
+        return (
+            rule.item in ("", self.item)
+            and rule.role in ("", self.role)
+            and rule.asset_owner in ("", self.owner)
+            and rule.area in ("", *self.areas)
+            and rule.valid_from <= on
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +105,11 @@ def resolve(
 
     Raises NobodyResponsible where not even the street has a fallback unit; a checked pack has one everywhere.
     """
-    areas = [area.code for area in place.areas]
-    owner = asset.asset.owner if asset else ""
-    rules = catalogue.matching_rules(
-        session, item=item.code, role=item.responsible_role, asset_owner=owner, areas=areas, on=on
+    facts = Facts(
+        item.code, item.responsible_role, asset.asset.owner if asset else "", tuple(area.code for area in place.areas)
     )
-    roles = sorted({item.responsible_role, city.fallback_role})
-    codes = sorted({rule.unit for rule in rules} | {owner} - {""})
-    units = possible_units(session, codes=codes, roles=roles, areas=areas)
-    choices = _by_rule(rules, units, areas, owner) + _by_role(item, units, areas, city)
+    rules, units = _gather(session, facts, fallback_role=city.fallback_role, on=on)
+    choices = choose(facts, rules, units, fallback_role=city.fallback_role, on=on)
     if not choices:
         message = (
             f"No unit is responsible for {place.street.code}; the city pack must name one of role {city.fallback_role}."
@@ -103,7 +119,7 @@ def resolve(
     explanation = {
         **chosen.why(),
         "version": city.version,
-        "areas": areas,
+        "areas": list(facts.areas),
         "match": place.match.value,
         "share": place.candidates[0].share if place.candidates else 1.0,
         "asset": _say_asset(asset),
@@ -112,12 +128,37 @@ def resolve(
     return Resolution(chosen.unit, asset, explanation)
 
 
-def _by_rule(rules: Sequence[Responsibility], units: Sequence[Unit], areas: Sequence[str], owner: str) -> list[Choice]:
+def choose(
+    facts: Facts, rules: Iterable[Responsibility], units: Sequence[Unit], *, fallback_role: str, on: dt.date
+) -> list[Choice]:
+    """List who could be responsible, the best first. Pure: a replay decides by it as a dispatch does.
+
+    ``rules`` and ``units`` may hold more than what fits, in any order.
+    """
+    fitting = [rule for rule in rules if facts.meet(rule, on)]
+    return _by_rule(facts, fitting, units) + _by_role(facts, units, fallback_role)
+
+
+def _gather(
+    session: Session, facts: Facts, *, fallback_role: str, on: dt.date
+) -> tuple[Sequence[Responsibility], Sequence[Unit]]:
+    """Read the rules and units that a choice may fall on."""
+    rules = catalogue.matching_rules(
+        session, item=facts.item, role=facts.role, asset_owner=facts.owner, areas=facts.areas, on=on
+    )
+    roles = sorted({facts.role, fallback_role})
+    codes = sorted({rule.unit for rule in rules} | {facts.owner} - {""})
+    return rules, possible_units(session, codes=codes, roles=roles, areas=facts.areas)
+
+
+def _by_rule(facts: Facts, rules: Sequence[Responsibility], units: Sequence[Unit]) -> list[Choice]:
     known = {unit.code: unit for unit in units}
-    choices = [Choice(known[rule.unit], Basis.RULE, _weigh(rule, areas), rule) for rule in rules if rule.unit in known]
-    if owner in known:
+    choices = [
+        Choice(known[rule.unit], Basis.RULE, _weigh(rule, facts.areas), rule) for rule in rules if rule.unit in known
+    ]
+    if facts.owner in known:
         # A rule that names the owner and nothing else ranks before the owner itself: somebody wrote it on purpose.
-        choices.append(Choice(known[owner], Basis.ASSET_OWNER, (1, 0, 0, 0, "", 0)))
+        choices.append(Choice(known[facts.owner], Basis.ASSET_OWNER, (1, 0, 0, 0, "", 0)))
     return sorted(choices, key=lambda choice: choice.weight, reverse=True)
 
 
@@ -134,11 +175,10 @@ def _weigh(rule: Responsibility, areas: Sequence[str]) -> Weight:
     )
 
 
-def _by_role(item: Item, units: Sequence[Unit], areas: Sequence[str], city: City) -> list[Choice]:
+def _by_role(facts: Facts, units: Sequence[Unit], fallback_role: str) -> list[Choice]:
     """Give the unit of the item's role for the smallest area that has one, then the street's fallback unit."""
-    wanted: Mapping[Basis, str] = {Basis.ROLE: item.responsible_role, Basis.FALLBACK: city.fallback_role}
-    choices: list[Choice] = []
-    for basis, role in wanted.items():
+    areas, choices = facts.areas, []
+    for basis, role in ((Basis.ROLE, facts.role), (Basis.FALLBACK, fallback_role)):
         fitting = [unit for unit in units if unit.role == role and unit.area_code in areas]
         if fitting:
             unit = min(fitting, key=lambda unit: (areas.index(unit.area_code), unit.code))
