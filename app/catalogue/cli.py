@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from app.catalogue.errors import NoCity, PackRefused
 from app.catalogue.packs import (
@@ -23,11 +21,9 @@ from app.catalogue.packs import (
     load_pack,
 )
 from app.catalogue.queries import sample_item
+from app.console import progress_bar
 from app.db import Reading, Session, lift_limits, utcnow
 from app.geo.service import sample_point
-from app.versions import Progress
-
-LINES = 10
 
 _FOLDER = click.argument("folder", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -80,7 +76,7 @@ def _load(folder: Path, parts: Sequence[PackPart]) -> None:
         _tell(faults)
         raise click.ClickException("Nothing was loaded.")
     try:
-        with _bar(pack.row_count) as progress, Session.begin() as session:
+        with progress_bar(pack.row_count, "Loading", "rows") as progress, Session.begin() as session:
             lift_limits(session)
             loaded = load_pack(session, pack, parts, now=utcnow(), progress=progress)
     except PackRefused as refusal:
@@ -105,21 +101,3 @@ def _tell_loaded(loaded: Loaded, *, warnings: int) -> None:
         click.echo(f"{warnings} warnings; `flask city check` lists them.")
     for note in loaded.notes:
         click.echo(f"Note: {note}")
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Progress]:
-    """Show a bar on a terminal, and a line for every tenth elsewhere."""
-    if sys.stderr.isatty():
-        with tqdm(total=total, unit=" rows", desc="Loading") as bar:
-            yield bar.update
-        return
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        before, done = done, done + count
-        if before * LINES // total != done * LINES // total:
-            click.echo(f"Loading: {done:,} of {total:,} rows")
-
-    yield advance
