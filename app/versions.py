@@ -69,6 +69,12 @@ def supersede(
     return Counts(added=added, closed=closed, kept=total - added)
 
 
+def digest_of(model: type[Versioned], row: Mapping[str, Any]) -> str:
+    """Give the digest that a load would give a row of these values."""
+    columns = [column.name for column in class_mapper(model).columns if column.name not in VERSION_COLUMNS]
+    return _digest(columns, [_plain(row[name]) for name in columns])
+
+
 class _Statements:
     """The SQL of one load of one table; names are quoted, values are bound."""
 

@@ -7,7 +7,7 @@ from app.catalogue.packs.areas import AreaPart
 from app.catalogue.packs.faults import Fault, Severity, has_errors, warning
 from app.catalogue.packs.features import Feature
 from app.catalogue.packs.lists import ListPart
-from app.catalogue.packs.load import Loaded, PackPart, check_pack, current_version, load_pack
+from app.catalogue.packs.load import Loaded, PackPart, check_pack, current_version, load_pack, lock_versions
 from app.catalogue.packs.pack import Pack, read_pack
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "current_version",
     "has_errors",
     "load_pack",
+    "lock_versions",
     "read_pack",
     "warning",
 ]

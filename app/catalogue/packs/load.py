@@ -19,7 +19,7 @@ from app.catalogue.packs.pack import HISTORY, Pack, read_pack
 from app.catalogue.queries import ruling_conflicts
 from app.versions import Progress
 
-# The key of the advisory lock that lets one load at a time into a database: "pack" in ASCII.
+# The key of the advisory lock that lets one change of the lists at a time into a database: "pack" in ASCII.
 LOCK = 0x7061636B
 
 
@@ -59,6 +59,11 @@ def current_version(session: Session) -> PackVersion | None:
     return session.scalars(select(PackVersion).order_by(PackVersion.number.desc()).limit(1)).one_or_none()
 
 
+def lock_versions(session: Session) -> None:
+    """Let nobody else make a version until the transaction ends; what is read after it stays the newest."""
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
 def load_pack(
     session: Session, pack: Pack, parts: Sequence[PackPart], *, now: dt.datetime, progress: Progress | None = None
 ) -> Loaded:
@@ -67,7 +72,7 @@ def load_pack(
     One load at a time (an advisory lock until the transaction ends). The same files again change nothing. Raises
     PackRefused for a pack of another city than the database holds.
     """
-    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    lock_versions(session)
     newest = current_version(session)
     if newest and newest.city_code != pack.code:
         raise PackRefused(
