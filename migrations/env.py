@@ -22,6 +22,7 @@ MODELS = (
     "app.workorders.models",
     "app.dispatch.models",
     "app.fieldwork.models",
+    "app.dispatch.rule_models",
     "app.notify.models",
     "app.reports.models",
 )

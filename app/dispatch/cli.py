@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 import click
 
+from app.accounts.service import SYSTEM
 from app.catalogue.city import current_city
 from app.catalogue.service import get_item
-from app.console import Commands
+from app.console import Commands, progress_bar
 from app.db import Reading, utcnow
+from app.dispatch import responsibilities
 from app.dispatch.resolve import find_asset, resolve
 from app.geo.datums import Datum, to_wgs84
 from app.geo.service import locate
+
+SHOWN = 3
 
 dispatch = Commands("dispatch", help="Who is responsible and why.")
 
@@ -36,3 +41,21 @@ def explain(lon: float, lat: float, item_code: str | None, accuracy: float, datu
     click.echo(f"unit   {answer.unit.name_zh or answer.unit.name_en} ({answer.unit.code})")
     click.echo(f"areas  {' < '.join(areas)}")
     click.echo(json.dumps(answer.explanation, ensure_ascii=False, indent=2))
+
+
+@dispatch.command("replay")
+@click.argument("proposal", type=click.UUID)
+@click.option(
+    "--last", type=click.IntRange(1), default=1000, show_default=True, help="How many work orders to look at."
+)
+def replay(proposal: UUID, last: int) -> None:
+    """Say which of the last work orders would go elsewhere by the proposal with the id PROPOSAL."""
+    with Reading() as session, progress_bar(last, "Replaying", "work orders") as progress:
+        found = responsibilities.replay(session, proposal, last=last, by=SYSTEM, now=utcnow(), progress=progress)
+    click.echo(f"{found.elsewhere:,} of the last {found.looked_at:,} work orders would go elsewhere.")
+    for way in found.ways:
+        ids = ", ".join(moved.id for moved in way.work_orders[:SHOWN])
+        source, target = (unit.code if unit else "nobody" for unit in (way.source, way.target))
+        click.echo(f"{way.count:,} from {source} to {target}: {ids}{', ...' if way.count > SHOWN else ''}")
+    for line in found.changed:
+        click.echo(f"It cannot be published: {line}")

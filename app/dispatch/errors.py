@@ -138,3 +138,33 @@ class NoSuchNotice(NotFound):
     """The id names no notice to the person's unit."""
 
     title = "There is no such notice"
+
+
+class NotYourList(Forbidden):
+    """The person may not change the responsibility list, or not that much of it."""
+
+    title = "You may not change this part of the list"
+
+
+class NoSuchProposal(NotFound):
+    """The id names no proposal."""
+
+    title = "There is no such proposal"
+
+
+class RulesRefused(Unprocessable):
+    """A proposal names unknown codes, or rules that could never count; ``errors`` names each."""
+
+    title = "The rules have faults"
+
+
+class StaleProposal(Conflict):
+    """The list has changed since the proposal was made, in what the proposal changes; ``changed`` says where."""
+
+    title = "The list has changed since this was proposed"
+
+
+class AlreadyPublished(Conflict):
+    """The proposal is the list already; ``version`` is the one that it made."""
+
+    title = "The proposal is published already"
