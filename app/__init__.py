@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from app.config import Settings
 
-ROUTES = ("app.reports.routes", "app.fieldwork.routes", "app.dispatch.routes", "app.media.routes")
+ROUTES = (
+    "app.reports.routes",
+    "app.fieldwork.routes",
+    "app.dispatch.routes",
+    "app.dispatch.responsibility_routes",
+    "app.media.routes",
+)
 PAGES = ("app.api.health", "app.web.routes")
 UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around them
 

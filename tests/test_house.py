@@ -16,7 +16,7 @@ from app.errors import Problem
 from app.workorders.diagram import lifecycle_page
 
 ROOT = Path(__file__).parents[1]
-EDGES = {"routes.py", "tasks.py", "cli.py", "commands.py"}
+EDGES = {"routes.py", "responsibility_routes.py", "tasks.py", "cli.py", "commands.py"}
 # Transactions begin at the edge; these are the edge's own.
 TRANSACTIONS = {"ratelimit.py"}
 
