@@ -26,8 +26,38 @@ MODELS = (
     "app.notify.models",
     "app.reports.models",
 )
-# The application adds lines of history and never changes them; payloads may be erased.
-APPEND_ONLY = ("timeline_events",)
+# What the application may do with each table besides reading it; a table that is not named here it may only read.
+# fmt: off
+RIGHTS = {
+    "timeline_events":   "INSERT",
+    "timeline_payloads": "INSERT, DELETE",
+    # What residents sent and crews brought stays as it came; what happens to it lies beside it.
+    "reports":           "INSERT",
+    "report_photos":     "INSERT",
+    "report_links":      "INSERT, UPDATE",
+    "evidence":          "INSERT",
+    "work_orders":       "INSERT, UPDATE",
+    "deadlines":         "INSERT, UPDATE",
+    "assignments":       "INSERT, UPDATE",
+    "photos":            "INSERT, UPDATE, DELETE",  # the sweep removes what nobody claimed
+    # Who is told. An address is erased by emptying it.
+    "subscriptions":     "INSERT, UPDATE",
+    "deliveries":        "INSERT, UPDATE",
+    "delivery_attempts": "INSERT, UPDATE",
+    # What city packs bring: the load closes rows and adds others.
+    "pack_versions":     "INSERT",
+    "areas":             "INSERT, UPDATE (until)",
+    "units":             "INSERT, UPDATE (until)",
+    "items":             "INSERT, UPDATE (until)",
+    "responsibilities":  "INSERT, UPDATE (until)",
+    "assets":            "INSERT, UPDATE (until)",
+    "staff":             "INSERT, UPDATE",
+    "tokens":            "INSERT, UPDATE",
+    "rate_counts":       "INSERT, UPDATE, DELETE",
+}
+# fmt: on
+# The job queue's tables are its library's own affair.
+QUEUE = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND starts_with(tablename, 'procrastinate')"
 
 
 def include(thing: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:  # Alembic's signature
@@ -52,15 +82,17 @@ def grant(connection: Connection, settings: Settings) -> None:
     name = connection.dialect.identifier_preparer.quote(role)
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {name}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {name}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {name}",
-        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
     ):
         connection.execute(text(statement))
-    for table in APPEND_ONLY:
-        if connection.execute(text("SELECT to_regclass(:table)"), {"table": table}).scalar():
-            connection.execute(text(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}"))
+    queue = dict.fromkeys(connection.scalars(text(QUEUE)), "INSERT, UPDATE, DELETE")
+    for table, rights in (RIGHTS | queue).items():
+        # An older revision does not have every table yet.
+        if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}):
+            connection.execute(text(f"GRANT {rights} ON {table} TO {name}"))
 
 
 def run(connection: Connection, settings: Settings) -> None:
