@@ -85,6 +85,7 @@ def _add_commands(app: Flask) -> None:
     from app.catalogue.cli import city_commands
     from app.commands import database, docs, worker
     from app.dispatch.cli import dispatch
+    from app.workorders.cli import audit
 
-    for command in (staff, city_commands([AssetPart()]), dispatch, database, docs, worker):
+    for command in (staff, city_commands([AssetPart()]), dispatch, audit, database, docs, worker):
         app.cli.add_command(command)

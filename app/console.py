@@ -39,7 +39,7 @@ def progress_bar(total: int, doing: str, unit: str) -> Iterator[Callable[[int], 
     def advance(count: int) -> None:
         nonlocal done
         before, done = done, done + count
-        if before * LINES // total != done * LINES // total:
+        if total and before * LINES // total != done * LINES // total:
             click.echo(f"{doing}: {done:,} of {total:,} {unit}")
 
     yield advance

@@ -24,7 +24,14 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 20
 PAUSE_SECONDS = 1
-MODULES = ["app.media.tasks", "app.dispatch.tasks", "app.notify.tasks", "app.reports.tasks", "app.upkeep"]
+MODULES = [
+    "app.media.tasks",
+    "app.workorders.tasks",
+    "app.dispatch.tasks",
+    "app.notify.tasks",
+    "app.reports.tasks",
+    "app.upkeep",
+]
 
 queue = App(connector=PsycopgConnector(), import_paths=MODULES)
 # Jobs are written over the caller's connection, which is a synchronous one in a worker too: this is never opened.

@@ -20,6 +20,7 @@ MODELS = (
     "app.assets.models",
     "app.accounts.models",
     "app.workorders.models",
+    "app.workorders.anchors",
     "app.dispatch.models",
     "app.fieldwork.models",
     "app.dispatch.rule_models",
@@ -29,8 +30,10 @@ MODELS = (
 # What the application may do with each table besides reading it; a table that is not named here it may only read.
 # fmt: off
 RIGHTS = {
+    # History: lines and anchors are added, never changed or removed. Erasing words removes the row of a payload.
     "timeline_events":   "INSERT",
     "timeline_payloads": "INSERT, DELETE",
+    "anchors":           "INSERT",
     # What residents sent and crews brought stays as it came; what happens to it lies beside it.
     "reports":           "INSERT",
     "report_photos":     "INSERT",
@@ -39,6 +42,16 @@ RIGHTS = {
     "work_orders":       "INSERT, UPDATE",
     "deadlines":         "INSERT, UPDATE",
     "assignments":       "INSERT, UPDATE",
+    "taken_steps":       "INSERT",
+    # Registers: what was decided is added, what became of it is written beside it.
+    "disputes":          "INSERT, UPDATE",
+    "declines":          "INSERT, UPDATE",
+    "supervisions":      "INSERT, UPDATE",
+    "notices":           "INSERT, UPDATE",
+    "evidence_checks":   "INSERT, UPDATE",
+    "ratings":           "INSERT, UPDATE",
+    "spot_checks":       "INSERT, UPDATE",
+    "proposals":         "INSERT, UPDATE",
     "photos":            "INSERT, UPDATE, DELETE",  # the sweep removes what nobody claimed
     # Who is told. An address is erased by emptying it.
     "subscriptions":     "INSERT, UPDATE",

@@ -13,6 +13,7 @@ import json
 import secrets
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -22,26 +23,42 @@ from app.workorders.models import TimelineEvent, TimelinePayload, WorkOrder
 
 GENESIS = bytes(32)
 SALT_BYTES = 16
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def canonical(value: Any) -> bytes:
     """Write a JSON value in the one form that is hashed."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _CANONICAL.encode(value).encode()
+
+
+def written_time(at: dt.datetime) -> str:
+    """Write a time in the one form that is hashed: UTC, with microseconds."""
+    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
+def payload_digest(salt: bytes, content: Any) -> bytes:
+    """Compute the digest of a payload, salt first."""
+    return hashlib.sha256(salt + canonical(content)).digest()
 
 
 def event_hash(event: TimelineEvent) -> bytes:
     """Compute the hash of a line from its own columns."""
-    line = [
-        str(event.work_order_id),
-        event.number,
-        event.kind.value,
-        event.at.astimezone(dt.UTC).isoformat(timespec="microseconds"),
-        event.by,
-        event.public,
-        event.payload_digest.hex(),
-        event.previous.hex(),
+    return line_hash(event, kind=event.kind.value)
+
+
+def line_hash(line: TimelineEvent | Row[Any], *, kind: str) -> bytes:
+    """Compute the hash of a line, or of a row with its columns, whose kind stands in the table as ``kind``."""
+    columns = [
+        str(line.work_order_id),
+        line.number,
+        kind,
+        written_time(line.at),
+        line.by,
+        line.public,
+        line.payload_digest.hex(),
+        line.previous.hex(),
     ]
-    return hashlib.sha256(canonical(line)).digest()
+    return hashlib.sha256(canonical(columns)).digest()
 
 
 def append(
@@ -69,7 +86,7 @@ def append(
         at=at,
         by=by,
         public=public,
-        payload_digest=hashlib.sha256(salt + canonical(content)).digest(),
+        payload_digest=payload_digest(salt, content),
         previous=work_order.head or GENESIS,
     )
     event.hash = event_hash(event)
