@@ -46,6 +46,7 @@ class Asked:
     lat: float | None = None
     accuracy: float = 0.0
     datum: Datum | None = None
+    make_rule: bool = False
     outcome: Outcome | None = None
     phone_at: dt.datetime | None = None
 

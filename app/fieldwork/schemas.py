@@ -56,6 +56,7 @@ class NewMoveIn(Schema):
     lat = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-90, 90))
     accuracy = fields.Float(load_default=0.0, validate=validate.Range(0, 100_000))
     datum = fields.Enum(Datum, by_value=True, load_default=None, allow_none=True)
+    make_rule = fields.Boolean(load_default=False, metadata={"description": "Let a ruling be a rule for the future"})
     outcome = fields.Enum(Outcome, by_value=True, load_default=None, allow_none=True)
     phone_at = fields.AwareDateTime(
         load_default=None,

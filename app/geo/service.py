@@ -78,10 +78,10 @@ class Place:
 
     @property
     def share_of_street(self) -> float:
-        """Give the share of the accuracy circle, as far as it lies in the city, that lies in the chosen street."""
-        total = sum(candidate.share for candidate in self.candidates)
-        own = sum(candidate.share for candidate in self.candidates if candidate.area.code == self.street.code)
-        return own / total if total else 1.0
+        """Give the share of the accuracy circle that lies in the chosen street; 1 without a circle."""
+        if not self.accuracy_m:
+            return 1.0
+        return sum(each.share for each in self.candidates if each.area.code == self.street.code)
 
     @property
     def district(self) -> AreaRef | None:

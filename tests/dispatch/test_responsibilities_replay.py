@@ -212,6 +212,15 @@ def open_in_a_park(session: Session) -> tuple[WorkOrder, Asset]:
     return order, asset
 
 
+def give(session: Session, asset: Asset, owner: str) -> None:
+    """Let an asset have another owner from the next version of the pack on."""
+    asset.until = 1
+    columns = {column.name: getattr(asset, column.name) for column in Asset.__table__.columns if column.name != "geom"}
+    point = f"SRID=4326;POINT({YUEHAI[0]} {YUEHAI[1]})"
+    session.flush()
+    session.execute(insert(Asset).values(columns | {"id": uuid7(), "owner": owner, "until": None, "geom": point}))
+
+
 def another_unit(session: Session, code: str) -> str:
     return session.scalars(select(Unit.code).where(Unit.until.is_(None), Unit.code != code).limit(1)).one()
 
@@ -229,12 +238,9 @@ def test_the_owner_of_a_work_orders_asset_counts_though_the_asset_be_gone(boston
 
 def test_the_owner_of_today_counts(boston: Session) -> None:
     order, asset = open_in_a_park(boston)
-    before, asset.until = asset.owner, 1
+    before = asset.owner
     now = another_unit(boston, before)
-    columns = {column.name: getattr(asset, column.name) for column in Asset.__table__.columns if column.name != "geom"}
-    values = columns | {"id": uuid7(), "owner": now, "until": None, "geom": f"SRID=4326;POINT({YUEHAI[0]} {YUEHAI[1]})"}
-    boston.flush()
-    boston.execute(insert(Asset).values(values))
+    give(boston, asset, now)
 
     found = replay(boston, propose(boston, rule(before, asset_owner=now)))
 
@@ -243,7 +249,7 @@ def test_the_owner_of_today_counts(boston: Session) -> None:
 
 def test_an_owner_that_is_no_unit_leaves_it_to_the_other_rules(boston: Session) -> None:
     order, asset = open_in_a_park(boston)
-    asset.owner = "somebody"
+    give(boston, asset, "somebody")
     unit = another_unit(boston, "")
 
     found = replay(boston, propose(boston, rule(unit, item=order.item_code)))

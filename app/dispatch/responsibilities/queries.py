@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.roles import Role
@@ -18,6 +18,7 @@ from app.catalogue.city import City
 from app.catalogue.models import Item, PackVersion, Responsibility, Unit
 from app.catalogue.queries import RuleChange, rule_changes, versions_touching
 from app.dispatch.errors import NoSuchProposal
+from app.dispatch.lists import in_scope
 from app.dispatch.responsibilities.scope import READERS, check_role
 from app.dispatch.rule_models import Proposal, ProposalState
 from app.geo.models import Area
@@ -141,6 +142,7 @@ def last_work_orders(session: Session, *, last: int, by: Person, city: City) -> 
         select(
             order.public_id,
             order.item_code,
+            order.community,
             order.street,
             order.district,
             func.coalesce(item.responsible_role, Item.responsible_role).label("role"),
@@ -155,15 +157,6 @@ def last_work_orders(session: Session, *, last: int, by: Person, city: City) -> 
     return rows
 
 
-def _in_scope(by: Person, city: City) -> list[Any]:
-    """Say ``Person.covers`` as conditions; the service itself sees everything."""
-    if by.role is Role.SYSTEM:
-        return []
-    if by.area is None or by.unit is None:
-        return [false()]
-    conditions: list[Any] = []
-    if by.area != city.code:
-        conditions.append(or_(WorkOrder.street == by.area, WorkOrder.district == by.area))
-    if not by.all_units:
-        conditions.append(WorkOrder.lead_unit == by.unit)
-    return conditions
+def _in_scope(by: Person, city: City) -> list[ColumnElement[bool]]:
+    """Give the scope of a person as conditions; the service itself sees everything."""
+    return [] if by.role is Role.SYSTEM else [in_scope(by, city)]

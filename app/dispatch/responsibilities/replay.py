@@ -150,7 +150,7 @@ def _compare(orders: Iterable[Found], present: RuleBook, proposed: RuleBook, cit
 
 def facts_of(order: Found, city: City) -> Facts:
     """Give what the choice for a work order depends on."""
-    areas = tuple(code for code in (order.street, order.district, city.code) if code)
+    areas = tuple(code for code in (order.community, order.street, order.district, city.code) if code)
     return Facts(order.item_code, order.role, order.owner, areas)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.dispatch.case import Case, Content
 from app.dispatch.errors import RefusedBefore, TooLateToRefuse
 from app.dispatch.models import Dispute
+from app.dispatch.responsibilities import publish_rule
 from app.dispatch.service.assign import get_unit, hand_over, say_choice, say_unit, sign_limit
 from app.dispatch.service.sign import part_of
 from app.workorders import clocks
@@ -42,7 +43,7 @@ def refuse(session: Session, case: Case) -> Content:
 
 
 def rule(session: Session, case: Case) -> Content:
-    """Rule on the open dispute: which unit it is, why.
+    """Rule on the open dispute: which unit it is, why, and if so asked as a rule for the future too.
 
     The unit signs for it within its time and cannot refuse it again; a ruling that confirms the first unit counts too.
     """
@@ -61,6 +62,19 @@ def rule(session: Session, case: Case) -> Content:
         content: Content = {"unit": say_unit(unit), "from": unit.code}
     else:
         content = hand_over(session, case, unit, say_choice(case, "ruling"), ruled=True)
+    if asked.make_rule:
+        made = publish_rule(
+            session,
+            item=case.work_order.item_code,
+            area=case.work_order.street,
+            unit=unit.code,
+            note=asked.note,
+            by=case.by,
+            now=case.now,
+        )
+        content["rule"] = str(made.id)
+        if dispute is not None:
+            dispute.rule_id = made.id
     return content | {"reason": asked.note}
 
 

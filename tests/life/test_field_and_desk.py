@@ -1,0 +1,158 @@
+"""The crew's queue, batch sign-for, evidence that a person looks at; intake at a desk."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from app.accounts.roles import Role
+from tests.life.conftest import LIGHTING, PARKS, Town
+from tests.make import YUEHAI, make_photo
+
+
+def queue(town: Town, **query: object) -> list[str]:
+    answer = town.client.get("/api/v1/crew/queue", headers=town.headers(Role.CREW, unit=LIGHTING), query_string=query)
+    assert answer.status_code == 200, answer.text
+    return [task["id"] for task in answer.get_json()["tasks"]]
+
+
+def test_the_queue_has_urgent_and_due_first_or_the_nearest_first(town: Town) -> None:
+    early = town.file()
+    town.wait(minutes=10)
+    near_the_park = town.file(lon=113.95)
+    town.wait(minutes=10)
+    pressing = town.file(lon=113.96)
+    town.move(pressing, "mark_urgent", Role.DISPATCHER, note="漏电")
+    others = town.file(item="S0699", lon=113.93)
+
+    by_clock = queue(town)
+    by_distance = queue(town, lon=113.951, lat=YUEHAI[1])
+
+    assert by_clock == [pressing["work_order"], early["work_order"], near_the_park["work_order"]]
+    assert by_distance == [near_the_park["work_order"], pressing["work_order"], early["work_order"]]
+    assert others["work_order"] not in by_clock
+    first = town.client.get("/api/v1/crew/queue?limit=2", headers=town.headers(Role.CREW, unit=LIGHTING)).get_json()
+    assert queue(town, limit=2, cursor=first["next"]) == by_clock[2:]
+    assert [*queue(town, lon=113.951, lat=YUEHAI[1], limit=1)] == by_distance[:1]
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10", "WzEsMiwzXQ", "bnVsbA"])
+def test_a_cursor_that_is_not_ours_is_refused(town: Town, cursor: str) -> None:
+    answer = town.client.get(f"/api/v1/crew/queue?cursor={cursor}", headers=town.headers(Role.CREW))
+
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["pointer"] == "/cursor"
+
+
+def test_what_a_unit_finished_or_gave_away_leaves_its_queue(town: Town) -> None:
+    fixed, moved = town.file(), town.file(lon=113.95)
+    town.repair(fixed)
+    town.move(moved, "transfer", Role.DISPATCHER, unit=PARKS, note="灯在公园里")
+
+    assert queue(town) == []
+
+
+def test_a_batch_signs_for_each_and_tells_what_was_refused(town: Town) -> None:
+    mine, other = town.file(), town.file(item="S0699", lon=113.95)
+    body = {"work_orders": [mine["work_order"], other["work_order"], "NOBODY"], "phone_at": "2026-11-23T08:00:00+08:00"}
+
+    first = town.post("/crew/sign-for", body, role=Role.CREW, unit=LIGHTING)["list"]
+    again = town.post("/crew/sign-for", body, role=Role.CREW, unit=LIGHTING)["list"]
+
+    assert [(each["signed"], each["state"]) for each in first] == [(True, "in_progress"), (False, None), (False, None)]
+    assert first[1]["problem"]["type"] == "no-such-work-order"
+    assert [each["signed"] for each in again] == [False, False, False]
+    assert town.kinds(mine).count("signed") == 1
+    assert town.kinds(other) == ["received", "dispatched"]
+
+
+def test_a_photo_of_another_place_is_found_told_at_once_and_left_to_the_manager(town: Town) -> None:
+    report = town.file()
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+
+    fixed = town.fix(report)
+    own = town.headers(Role.UNIT_MANAGER, unit=LIGHTING)
+    (check,) = town.client.get("/api/v1/evidence-checks", headers=own).get_json()["checks"]
+
+    assert fixed["state"] == "fixed"
+    assert fixed["check"]["failed"] is True  # one flat colour shows nothing
+    failed = {finding["kind"] for finding in fixed["check"]["findings"] if finding["passed"] is False}
+    assert failed == {"sharpness"}
+    assert check["work_order"] == report["work_order"]
+    foreign = town.client.get("/api/v1/evidence-checks", headers=town.headers(Role.UNIT_MANAGER, unit=PARKS))
+    assert foreign.get_json()["checks"] == []
+    path = f"/evidence-checks/{check['id']}"
+    town.post(path, {"verdict": "accepted"}, role=Role.UNIT_MANAGER, unit=PARKS, status=404)
+    town.post(path, {"verdict": "accepted"}, role=Role.UNIT_MANAGER, unit=LIGHTING)
+    town.post(path, {"verdict": "accepted"}, role=Role.UNIT_MANAGER, unit=LIGHTING, status=409)
+    assert town.show(report)["checks"][0]["verdict"] == "accepted"
+
+
+def test_a_repair_that_its_manager_rejects_goes_back_to_the_crew(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    (check,) = town.client.get(
+        "/api/v1/evidence-checks", headers=town.headers(Role.UNIT_MANAGER, unit=LIGHTING)
+    ).get_json()["checks"]
+
+    path = f"/evidence-checks/{check['id']}"
+    town.post(path, {"verdict": "rejected"}, role=Role.UNIT_MANAGER, unit=LIGHTING, status=422)
+    town.post(path, {"verdict": "rejected", "note": "看不清"}, role=Role.UNIT_MANAGER, unit=LIGHTING)
+
+    assert town.show(report)["state"] == "in_progress"
+    assert queue(town) == [report["work_order"]]
+
+
+def test_the_same_photo_as_proof_of_two_repairs_is_found(town: Town) -> None:
+    first, second = town.file(), town.file(lon=113.95)
+    town.repair(first)
+
+    fixed = town.repair(second)
+
+    reused = [each for each in fixed["check"]["findings"] if each["kind"] == "reused"]
+    assert [each["passed"] for each in reused] == [False]
+
+
+def test_a_desk_files_for_a_caller_who_gets_the_link_and_is_told(town: Town) -> None:
+    lon, lat = YUEHAI
+    call = {"lon": lon, "lat": lat, "item": "B0121", "channel": "hotline", "contact": "caller@example.org"}
+
+    filed = town.post("/desk/reports", call, role=Role.DISPATCHER, status=201)
+    patrol = town.post("/desk/reports", call | {"channel": "patrol", "lon": 113.95}, role=Role.CREW, status=201)
+    joined = town.post("/desk/reports", call | {"same_as": filed["work_order"]}, role=Role.DISPATCHER, status=201)
+
+    shown = town.show(filed)
+    assert [report["channel"] for report in shown["reports"]] == ["hotline", "hotline"]
+    assert shown["events"][0]["by"].startswith("staff:")
+    assert town.track(filed)["number"] == filed["number"]
+    assert (joined["joined"], patrol["joined"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("channel", "role", "status"),
+    [
+        ("web", Role.DISPATCHER, 422),
+        ("pigeon", Role.DISPATCHER, 422),
+        (None, Role.DISPATCHER, 422),
+        ("hotline", Role.AUDITOR, 403),
+        ("hotline", None, 401),
+    ],
+)
+def test_a_desk_files_by_its_channels_only(town: Town, channel: str | None, role: Role | None, status: int) -> None:
+    lon, lat = YUEHAI
+    body = {"lon": lon, "lat": lat, "item": "B0121"} | ({"channel": channel} if channel else {})
+
+    refused = town.post("/desk/reports", body, role=role, status=status)
+
+    if status == 422:
+        assert refused["errors"][0]["pointer"] == "/channel"
+
+
+def test_a_desk_can_send_the_photo_of_a_visitor(town: Town) -> None:
+    lon, lat = YUEHAI
+    form = {"lon": str(lon), "lat": str(lat), "channel": "counter", "photos": (io.BytesIO(make_photo("red")), "a.jpg")}
+
+    filed = town.post("/desk/reports", form, role=Role.SUPERVISOR, status=201)
+
+    assert len(filed["photos"]) == 1

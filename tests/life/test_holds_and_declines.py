@@ -1,0 +1,140 @@
+"""A hold pauses the handling clock only and has an end; what the city cannot do is a register that is reviewed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.accounts.roles import Role
+from tests.life.conftest import LIGHTING, PARKS, Town
+
+HOLD: dict[str, Any] = {"note": "等配件", "reference": "采购单 77"}
+
+
+def working(town: Town) -> dict[str, object]:
+    report = town.file(item="B0220")  # 5 working days, by the transport unit
+    town.move(report, "sign", Role.CREW)
+    return report
+
+
+def test_a_hold_pauses_the_handling_clock_and_no_other(town: Town) -> None:
+    report = working(town)
+    before = town.clocks(report, "handling")[0]["due_at"]
+
+    town.wait(hours=1)
+    town.move(report, "hold", Role.UNIT_MANAGER, **HOLD, until="2026-11-25T11:00:00+08:00")
+    paused = town.clocks(report, "handling")[0]
+    town.until("2026-11-25T11:00")
+
+    shown = town.show(report)
+    assert (before, paused["paused_at"]) == ("2026-11-30T02:00:00+00:00", "2026-11-23T03:00:00+00:00")
+    # Held from Monday 11:00 to Wednesday 11:00: two working days later than it was.
+    assert town.clocks(report, "handling")[0]["due_at"] == "2026-12-02T02:00:00+00:00"
+    assert (shown["state"], shown["hold_until"]) == ("in_progress", None)
+    assert town.kinds(report)[-2:] == ["held", "resumed"]
+    held = next(event for event in town.track(report)["events"] if event["kind"] == "held")
+    assert (held["note"], held["until"]) == ("等配件", "2026-11-25T11:00:00+08:00")
+
+
+def test_a_paused_clock_is_not_breached_and_a_hold_may_end_early(town: Town) -> None:
+    report = working(town)
+    town.move(report, "hold", Role.UNIT_MANAGER, **HOLD, until="2026-12-20T11:00:00+08:00")
+
+    assert town.wait(days=14) == 0
+    town.move(report, "resume", Role.UNIT_MANAGER, note="配件到了")
+
+    assert town.clocks(report, "handling")[0]["breached_at"] is None
+    assert town.clocks(report, "handling")[0]["paused_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("over", "pointer"),
+    [
+        ({"until": "2026-11-01T00:00:00+08:00"}, "/until"),
+        ({"until": "2029-01-01T00:00:00+08:00"}, "/until"),
+        ({"until": None}, "/until"),
+        ({"note": "", "until": "2026-12-20T11:00:00+08:00"}, "/note"),
+        ({"reference": "", "until": "2026-12-20T11:00:00+08:00"}, "/photos"),
+    ],
+)
+def test_a_hold_needs_a_reason_evidence_and_an_end(town: Town, over: dict[str, str], pointer: str) -> None:
+    report = working(town)
+
+    refused = town.move(report, "hold", Role.UNIT_MANAGER, **(HOLD | over), status=422)
+
+    assert refused["errors"][0]["pointer"] == pointer
+    assert town.show(report)["state"] == "in_progress"
+
+
+def test_declined_with_a_reason_that_the_resident_can_read_and_reviewed_by_a_supervisor(town: Town) -> None:
+    report = town.file()
+
+    unknown = town.move(report, "decline", Role.DISPATCHER, reason="because", status=422)
+    town.move(report, "decline", Role.DISPATCHER, reason="private_matter", note="小区内部道路")
+
+    assert "private_matter" in unknown["detail"]
+    tracked = town.track(report)
+    assert [step["step"] for step in tracked["steps"]] == ["received", "declined"]
+    last = tracked["events"][-1]
+    assert last["declined"]["name_zh"].startswith("属于民事纠纷")
+    assert last["declined"]["change_en"]
+    assert last["note"] == "小区内部道路"
+    assert all(clock["stopped_at"] or clock["met_at"] for clock in town.show(report)["deadlines"])
+    (line,) = town.get("/declines", role=Role.SUPERVISOR, reviewed="false")["declines"]
+    assert (line["work_order"]["id"], line["reason"]) == (report["work_order"], "private_matter")
+    town.move(report, "uphold", Role.SUPERVISOR, note="理由成立")
+    assert town.get("/declines", role=Role.SUPERVISOR, reviewed="false")["declines"] == []
+    assert town.get("/declines", role=Role.SUPERVISOR)["declines"][0]["verdict"] == "upheld"
+    town.move(report, "uphold", Role.SUPERVISOR, note="再来", status=409)
+
+
+def test_a_decline_that_is_reconsidered_awaits_dispatch_by_a_clock_of_its_own(town: Town) -> None:
+    report = town.file()
+    town.move(report, "decline", Role.DISPATCHER, reason="not_found")
+    town.wait(days=1)
+
+    town.move(report, "reconsider", Role.SUPERVISOR, note="照片清楚, 应受理")
+    town.move(report, "dispatch", Role.DISPATCHER, unit=PARKS, note="归公园")
+
+    assert town.kinds(report)[2:] == ["declined", "reconsidered", "dispatched"]
+    assert town.clocks(report, "dispatch")[0]["starts_at"] == "2026-11-24T02:00:00+00:00"
+    assert town.track(report)["unit"]["code"] == PARKS
+    assert town.track(report)["steps"][1]["progress"] == "current"
+
+
+def test_merged_reporters_follow_the_survivor_whose_clocks_stand(town: Town) -> None:
+    survivor = town.file()
+    due = town.clocks(survivor, "handling")[0]["due_at"]
+    town.wait(minutes=30)
+    gone = town.file(lon=113.9395)
+
+    town.post(f"/work-orders/{gone['work_order']}/merge", {"into": survivor["work_order"]}, role=Role.CREW, status=403)
+    bare = town.post(
+        f"/work-orders/{gone['work_order']}/merge", {"into": survivor["work_order"]}, role=Role.DISPATCHER, status=422
+    )
+    merged = town.post(
+        f"/work-orders/{gone['work_order']}/merge",
+        {"into": survivor["work_order"], "note": "同一盏灯"},
+        role=Role.DISPATCHER,
+    )
+
+    assert bare["errors"][0]["pointer"] == "/note"
+    assert (merged["state"], merged["reports"]) == ("merged", 2)
+    tracked = town.track(gone)
+    assert tracked["work_order"] == survivor["work_order"]
+    assert (tracked["events"][-1]["kind"], tracked["events"][-1]["note"]) == ("merged", "同一盏灯")
+    assert town.clocks(survivor, "handling")[0]["due_at"] == due
+    assert town.show(gone)["merged_into"] == survivor["work_order"]
+    assert all(clock["stopped_at"] for clock in town.show(gone)["deadlines"])
+    opposite = town.post(
+        f"/work-orders/{survivor['work_order']}/merge",
+        {"into": gone["work_order"], "note": "反过来"},
+        role=Role.DISPATCHER,
+        status=409,
+    )
+    assert opposite["type"].endswith("#cannot-merge")
+    assert town.kinds(survivor)[:2] == ["received", "dispatched"]
+    town.repair(survivor)
+    assert town.answer(gone, "confirm")["state"] == "fixed"
+    assert LIGHTING in {each["unit"]["code"] for each in town.show(survivor)["parts"]}
