@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 ROUTES = (
+    "app.accounts.routes",
     "app.reports.routes",
     "app.fieldwork.routes",
     "app.dispatch.routes",
@@ -62,12 +63,14 @@ def create_app(settings: Settings | None = None) -> Flask:
 def open_process(settings: Settings) -> Engine:
     """Open what every process needs, web, worker or command: database, photo store, keys and channels."""
     from app import db
+    from app.accounts import keys as account_keys
     from app.media import service as media
     from app.notify import keys
 
     engine = db.connect(settings)
     media.configure(media.open_media(settings))
     keys.configure(settings)
+    account_keys.configure(settings)
     return engine
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,6 +20,7 @@ from app.errors import SettingsFault
 SECRET_LENGTH = 32
 DRIVER = "postgresql+psycopg"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,9 @@ class Settings:
     photo_probes: int = 2
     contact_days: int = 90
     log_level: str = "INFO"
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -54,6 +59,7 @@ class Settings:
         faults += [f"{name.upper()} is missing" for name in _REQUIRED if not environment.get(name.upper(), "").strip()]
         if len(str(values.get("secret_key", "x" * SECRET_LENGTH))) < SECRET_LENGTH:
             faults.append(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
+        faults += _single_sign_on_faults(str(values.get("oidc_issuer", "")), str(values.get("oidc_client_id", "")))
         if faults:
             raise SettingsFault("; ".join(faults) + ". See docs/settings.md.")
         return cls(**values)  # type: ignore[arg-type]  # the table below gave each value its type
@@ -87,6 +93,17 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _single_sign_on_faults(issuer: str, client_id: str) -> list[str]:
+    """Name what keeps the single sign-on from being used safely; without an issuer it is off."""
+    faults = []
+    parts = urlsplit(issuer)
+    if issuer and not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        faults.append("OIDC_ISSUER is no https:// address")
+    if issuer and not client_id:
+        faults.append("OIDC_CLIENT_ID is missing beside OIDC_ISSUER")
+    return faults
+
+
 _REQUIRED = ("database_url", "secret_key", "media_root")
 # How each setting is read; a ValueError says what is wrong with it, as the rest of a sentence.
 _KINDS: dict[str, Callable[[str], object]] = {
@@ -105,6 +122,9 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "photo_probes": _whole_number,
     "contact_days": _whole_number,
     "log_level": _log_level,
+    "oidc_issuer": _address,
+    "oidc_client_id": str,
+    "oidc_client_secret": str,
 }
 
 

@@ -16,7 +16,7 @@ SAMPLE_LENGTH = 3
 def welcome(plan: Plan, sample: Sequence[str]) -> str:
     """Return the text; `sample` is longitude, latitude and item of a report, or empty."""
     lines = ["", f"Ready: {plan.address}"]
-    tokens = {} if plan.external else read_tokens(TOKENS)
+    tokens = {} if plan.external else read_tokens(TOKENS, plan.code)
     if tokens:
         width = max(len(role) for role in tokens)
         lines += ["", f"Staff tokens, made for this checkout ({TOKENS.relative_to(ROOT)}):"]
@@ -34,10 +34,11 @@ def report_command(address: str, sample: Sequence[str]) -> str:
     return shlex.join([*words, *(word for field in fields for word in ("-F", field))])
 
 
-def read_tokens(file: Path) -> dict[str, str]:
-    """Return the tokens of the demonstration's staff by role, or none."""
+def read_tokens(file: Path, city: str) -> dict[str, str]:
+    """Return the tokens of a city's demonstration staff by role, or none; `flask staff demo` wrote them."""
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(role): str(token) for role, token in kept.items()} if isinstance(kept, dict) else {}
+    tokens = kept.get(city) if isinstance(kept, dict) else None
+    return {str(role): str(token) for role, token in tokens.items()} if isinstance(tokens, dict) else {}

@@ -1,4 +1,4 @@
-"""The roles of staff."""
+"""The roles of staff, and the scopes and kinds of their tokens."""
 
 from __future__ import annotations
 
@@ -20,3 +20,20 @@ class Role(StrEnum):
 
 
 STAFF_ROLES = tuple(role for role in Role if role not in {Role.SYSTEM, Role.REPORTER})
+
+
+class Scope(StrEnum):
+    """What a token may be used for, within what the role of its person may. ``app.api.guard`` checks it."""
+
+    READ = "read"  # every GET
+    FILE = "file"  # intake at a desk
+    MOVE = "move"  # steps of work orders
+    MANAGE = "manage"  # accounts and lists
+
+
+class TokenKind(StrEnum):
+    """Where a token comes from."""
+
+    SESSION = "session"  # a sign-in, for some hours
+    PERSONAL = "personal"  # issued by command to a person
+    MACHINE = "machine"  # the key of a machine client

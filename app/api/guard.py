@@ -1,19 +1,24 @@
 """Who may call a route: staff by bearer token (RFC 6750), or anybody where the route says so.
 
-Every route carries ``staff_only`` or ``public``; a test walks the URL map.
+Every route carries ``staff_only`` or ``public``; a test walks the URL map. The marks stay on the function: ``guard``,
+``roles``, ``scope``, ``own``. Roles and scopes are plain words here: the edge knows no feature.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from flask import current_app, g, request
 
-from app.errors import Unauthorized
+from app.errors import Forbidden, Unauthorized
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+READING = frozenset({"GET", "HEAD"})
+READ, MOVE = "read", "move"  # the scopes of routes that name none
+AUDITOR = "auditor"  # the role that changes nothing, whatever a route allows
 
 
 class Authenticator(Protocol):
@@ -30,18 +35,35 @@ def public(view: View) -> View:
     return view
 
 
-def staff_only(view: View) -> View:
-    """Let nobody in without a valid staff token; ``current_person`` gives who it is."""
+@overload
+def staff_only(view: View, /) -> View: ...
+@overload
+def staff_only(*, roles: tuple[str, ...] = (), scope: str = "", own: bool = False) -> Callable[[View], View]: ...
+def staff_only(
+    view: Any = None, /, *, roles: tuple[str, ...] = (), scope: str = "", own: bool = False
+) -> Any:  # the overloads say which
+    """Let nobody in without a valid staff token; ``current_person`` gives who it is.
 
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.person = _authenticate()
-        return view(*args, **kwargs)
+    ``roles`` are the ones that may, any where none is named. ``scope`` is what the token must be good for: ``read``
+    for GET and ``move`` otherwise where none is named. An auditor's token reads and nothing else. A route with
+    ``own`` is about the caller's own account alone: it takes any valid token.
+    """
 
-    guarded.guard = "staff"  # type: ignore[attr-defined]  # a mark on the function, read by the test
-    document = guarded.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {})
-    document["security"] = [{"staff": []}]
-    return guarded  # type: ignore[return-value]  # wraps keeps the signature
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            g.person = _authenticate()
+            if not own:
+                _require(g.person, roles, scope or (READ if request.method in READING else MOVE))
+            return view(*args, **kwargs)
+
+        marks = {"guard": "staff", "roles": roles, "scope": scope, "own": own}
+        guarded.__dict__.update(marks)
+        document = guarded.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {})
+        document["security"] = [{"staff": []}]
+        return guarded  # type: ignore[return-value]  # wraps keeps the signature
+
+    return guard if view is None else guard(view)
 
 
 def _authenticate() -> Any:
@@ -52,6 +74,16 @@ def _authenticate() -> Any:
         problem.headers["WWW-Authenticate"] = 'Bearer realm="staff"'
         raise problem
     return person
+
+
+def _require(person: Any, roles: tuple[str, ...], scope: str) -> None:
+    if roles and person.role not in roles:
+        raise Forbidden(f"This is for: {', '.join(roles)}. You are: {person.role}.", roles=list(roles))
+    if person.role == AUDITOR and request.method not in READING:
+        raise Forbidden("An auditor reads all and changes nothing.")
+    if person.scopes is not None and scope not in person.scopes:
+        first = "a one-time password must be changed first (PUT /api/v1/me/password)"
+        raise Forbidden(f"This token is not good for {scope!r}; {first}.", scope=scope)
 
 
 def current_person() -> Any:

@@ -27,6 +27,9 @@ ERRORS_MOST = 20
 # What a broken constraint means to the person who asked. Whatever is not named here is a fault of ours: 500.
 CONSTRAINTS: dict[str, tuple[type[Problem], str]] = {
     "uq_reports_idempotency_key": (Conflict, "This Idempotency-Key was used a moment ago; send the request again."),
+    "uq_staff_name": (Conflict, "Another account has this name; add something that tells the two apart."),
+    "uq_staff_login": (Conflict, "Another account has this login."),
+    "uq_staff_subject": (Conflict, "Somebody else has just signed on as the same person."),
 }
 # The database gave up one transaction for the sake of the others; app/db.py has the limits of time.
 BUSY = (

@@ -53,19 +53,20 @@ def limited(view: Callable[..., Any]) -> Callable[..., Any]:
     return counted
 
 
-def count_request(most: int) -> None:
-    """Count this request against its address. Raises TooMany over ``most`` in the window."""
+def count_request(most: int, *, purpose: str = "") -> None:
+    """Count this request against its address, each ``purpose`` apart. Raises TooMany over ``most`` in the window."""
     if not most:
         return
     now = utcnow()
     start = now.replace(second=0, microsecond=0)
     key = str(current_app.config["SECRET_KEY"]).encode()
-    address = hashlib.blake2b(network_of(request.remote_addr or "").encode(), key=key[:64], digest_size=16).digest()
+    counted = f"{purpose}{network_of(request.remote_addr or '')}".encode()
+    address = hashlib.blake2b(counted, key=key[:64], digest_size=16).digest()
     with Session.begin() as session:
         count = session.execute(_COUNT, {"address": address, "start": start}).scalar_one()
     if count > most:
         wait = WINDOW_SECONDS - now.second
-        problem = TooMany(f"{most} writes a minute are taken from one address. Try again in {wait} seconds.")
+        problem = TooMany(f"{most} requests a minute are taken from one address. Try again in {wait} seconds.")
         problem.headers["Retry-After"] = str(wait)
         raise problem
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -109,16 +111,20 @@ def test_no_person_has_the_role_of_the_service(shenzhen: Session) -> None:
         make_person(shenzhen, Role.SYSTEM)
 
 
-def test_demo_tokens_are_made_once_and_kept(app: Flask, shenzhen: Session, tmp_path: object) -> None:
-    path = f"{tmp_path}/tokens.json"
+def test_demo_tokens_are_made_once_and_kept(app: Flask, shenzhen: Session, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text('{"25025": {"crew": "of another city"}, "crew": "of an older file"}')
     runner = app.test_cli_runner()
 
-    first = runner.invoke(demo, ["--file", path])
-    again = runner.invoke(demo, ["--file", path])
+    first = runner.invoke(demo, ["--file", str(path)])
+    again = runner.invoke(demo, ["--file", str(path)])
 
     assert first.exit_code == 0, first.output
     assert first.output == again.output
     assert {role.value for role in STAFF_ROLES} == set(first.output.split()[::2])
+    kept = json.loads(path.read_text())
+    assert set(kept) == {"25025", "440300"}
+    assert kept["25025"] == {"crew": "of another city"}
 
 
 def test_missing_settings_are_reported_together() -> None:

@@ -19,14 +19,15 @@ def test_the_command_files_a_report_with_a_key_of_its_own() -> None:
 def test_tokens_that_are_not_there_or_broken_are_none(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
 
-    missing = read_tokens(file)
+    missing = read_tokens(file, "440300")
     file.write_text("[")
 
-    assert missing == read_tokens(file) == {}
+    assert missing == read_tokens(file, "440300") == {}
 
 
-def test_tokens_are_told_by_role(tmp_path: Path) -> None:
+def test_tokens_are_told_by_role_for_one_city(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
-    file.write_text('{"crew": "t1"}')
+    file.write_text('{"440300": {"crew": "t1"}, "crew": "of an older file"}')
 
-    assert read_tokens(file) == {"crew": "t1"}
+    assert read_tokens(file, "440300") == {"crew": "t1"}
+    assert read_tokens(file, "25025") == read_tokens(file, "crew") == {}

@@ -1,0 +1,70 @@
+"""Verbs of accounts, by what they are about: people, tokens, signing in, one's own account."""
+
+from app.accounts.service.own import begin_totp, change_password, confirm_totp, remove_totp
+from app.accounts.service.people import (
+    add_staff,
+    change_staff,
+    disable_staff,
+    enable_staff,
+    find_staff,
+    give_login,
+    managed_staff,
+    require_scope,
+    set_password,
+)
+from app.accounts.service.person import ANY_UNIT, SYSTEM, Person
+from app.accounts.service.sign_in import (
+    Claim,
+    Identity,
+    Proof,
+    SignedIn,
+    claim_of,
+    find_claim,
+    prove,
+    sign_in,
+    sign_on,
+)
+from app.accounts.service.tokens import (
+    TOKEN_DAYS,
+    find_person,
+    issue_token,
+    note_use,
+    revoke_all,
+    revoke_token,
+    token_digest,
+)
+
+__all__ = [
+    "ANY_UNIT",
+    "SYSTEM",
+    "TOKEN_DAYS",
+    "Claim",
+    "Identity",
+    "Person",
+    "Proof",
+    "SignedIn",
+    "add_staff",
+    "begin_totp",
+    "change_password",
+    "change_staff",
+    "claim_of",
+    "confirm_totp",
+    "disable_staff",
+    "enable_staff",
+    "find_claim",
+    "find_person",
+    "find_staff",
+    "give_login",
+    "issue_token",
+    "managed_staff",
+    "note_use",
+    "prove",
+    "remove_totp",
+    "require_scope",
+    "revoke_all",
+    "revoke_token",
+    "set_password",
+    "sign_in",
+    "sign_on",
+    "token_digest",
+]
