@@ -122,7 +122,7 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "photo_probes": _whole_number,
     "contact_days": _whole_number,
     "log_level": _log_level,
-    "oidc_issuer": _address,
+    "oidc_issuer": str,  # compared with the claim as it stands, a slash at the end too
     "oidc_client_id": str,
     "oidc_client_secret": str,
 }

@@ -24,6 +24,12 @@ from app.accounts import service as accounts
 from app.accounts.models import Staff, Token
 from app.accounts.roles import STAFF_ROLES, Role, TokenKind
 from app.db import utcnow
+from app.dispatch.models import Notice, NoticeKind
+from app.dispatch.rule_models import Proposal
+from app.fieldwork.models import EvidenceCheck
+from app.reports.models import SampleReason, SpotCheck
+from app.workorders.models import WorkOrder
+from app.workorders.queries import history
 from tests.make import NOW, YUEHAI, make_work_order
 
 TABLE = Path(__file__).with_name("access.txt")
@@ -90,6 +96,10 @@ def _new_account(place: Place) -> dict[str, Any]:
     return {"name": f"New {uuid4()}", "role": "crew", "unit": UNITS[place], "area": AREAS[place]}
 
 
+def _new_rule(place: Place) -> dict[str, Any]:
+    return {"item": ITEMS[place], "area": AREAS[place], "unit": UNITS[place], "valid_from": "2026-11-23", "note": ""}
+
+
 def _nothing(_: Place) -> dict[str, Any]:
     return {}
 
@@ -100,6 +110,10 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/api/v1/machine-keys"): lambda place: _new_account(place) | {"scopes": ["read"]},
     ("PATCH", "/api/v1/staff/<uuid:staff_id>"): lambda _: {"disabled": True},
     ("POST", "/api/v1/work-orders/<public_id>/moves"): lambda _: {"action": "note", "note": "made up"},
+    ("POST", "/api/v1/work-orders/<public_id>/merge"): lambda _: {"into": "<public_id>", "note": "made up"},
+    ("POST", "/api/v1/evidence-checks/<uuid:check_id>"): lambda _: {"verdict": "accepted"},
+    ("POST", "/api/v1/spot-checks/<uuid:spot_check_id>"): lambda _: {"kind": "call", "passed": True, "note": "made up"},
+    ("POST", "/api/v1/responsibilities/proposals"): lambda place: {"add": [_new_rule(place)], "reason": "made up"},
 }
 
 
@@ -119,10 +133,41 @@ class World:
         orders = {place: make_work_order(self.session, item=ITEMS[place], **_at(place)) for place in Place}
         assert {place: order.lead_unit for place, order in orders.items()} == UNITS
         assert {place: order.district for place, order in orders.items()} == AREAS
+        self.objects["check_id"] = {place: self._check(order) for place, order in orders.items()}
+        self.objects["spot_check_id"] = {place: self._spot_check(order) for place, order in orders.items()}
+        self.objects["notice_id"] = {place: self._notice(order) for place, order in orders.items()}
+        self.objects["proposal_id"] = {place: self._proposal(place) for place in Place}
         people = {place: self._make_person(Role.CREW, place)[0] for place in Place}
         self.objects["public_id"] = {place: order.public_id for place, order in orders.items()}
         self.objects["staff_id"] = {place: str(staff.id) for place, staff in people.items()}
         self.objects["token_id"] = {place: str(self._token_of(staff)) for place, staff in people.items()}
+
+    def _add(self, row: Any) -> str:
+        self.session.add(row)
+        self.session.flush()
+        return str(row.id)
+
+    def _check(self, order: WorkOrder) -> str:
+        event = history(self.session, order.id, public_only=False)[0]
+        return self._add(
+            EvidenceCheck(
+                work_order_id=order.id, event_id=event.id, unit=order.lead_unit, findings=[], failed=True, at=NOW
+            )
+        )
+
+    def _spot_check(self, order: WorkOrder) -> str:
+        reason = SampleReason.SAMPLE
+        return self._add(SpotCheck(work_order_id=order.id, round=0, unit=order.lead_unit, reason=reason, at=NOW))
+
+    def _notice(self, order: WorkOrder) -> str:
+        kind = NoticeKind.REWORK
+        return self._add(Notice(unit=order.lead_unit, work_order_id=order.id, level=0, kind=kind, at=NOW))
+
+    def _proposal(self, place: Place) -> str:
+        rule, by = _new_rule(place), "dispatcher:made-up"
+        return self._add(
+            Proposal(state="draft", reason="x", add=[rule], close=[], replaces=[], proposed_by=by, proposed_at=NOW)
+        )
 
     def path(self, route: str, place: Place) -> str:
         """Give the address of a route for the objects of a place."""
@@ -192,6 +237,7 @@ def knock_all(world: World, client: FlaskClient, line: Line, role: str) -> Itera
 def knock(world: World, client: FlaskClient, line: Line, role: str, place: Place) -> str:
     """Call a route and take back what it did."""
     body = BODIES.get((line.method, line.route), _nothing)(place)
+    body = {name: world.path(value, place) if isinstance(value, str) else value for name, value in body.items()}
     given: dict[str, Any] = {} if line.method == "GET" else {"json": body}
     taken_back = world.session.connection().begin_nested()
     answer = client.open(world.path(line.route, place), method=line.method, headers=world.headers[role], **given)

@@ -61,7 +61,7 @@ def proposals(wanted: dict[str, Any]) -> list[Any]:
 
 
 @blp.post("/proposals")
-@staff_only
+@staff_only(scope="manage")
 @blp.arguments(schemas.NewProposalIn)
 @blp.response(201, schemas.ProposalOut)
 def propose(new: dict[str, Any]) -> Proposal:
@@ -86,7 +86,7 @@ def proposal(proposal_id: UUID) -> Proposal:
 
 
 @blp.post("/proposals/<uuid:proposal_id>/replay")
-@staff_only
+@staff_only(scope="manage")
 @blp.arguments(schemas.ReplayIn)
 @blp.response(200, schemas.ReplayOut)
 def replay(wanted: dict[str, Any], proposal_id: UUID) -> responsibilities.Replay:
@@ -99,7 +99,7 @@ def replay(wanted: dict[str, Any], proposal_id: UUID) -> responsibilities.Replay
 
 
 @blp.post("/proposals/<uuid:proposal_id>/publish")
-@staff_only
+@staff_only(scope="manage")
 @blp.response(200, schemas.ProposalOut)
 def publish(proposal_id: UUID) -> Proposal:
     """Publish a proposal: the next version of the list, from now on"""

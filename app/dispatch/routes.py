@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from app.accounts.groups import LEADING
 from app.api.blueprint import Blueprint
 from app.api.clock import now
 from app.api.guard import current_person, staff_only
@@ -43,7 +44,7 @@ def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.get("/disputes")
-@staff_only
+@staff_only(roles=LEADING)
 @blp.arguments(PageIn, location="query")
 @blp.response(200, schemas.DisputesOut)
 def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.get("/declines")
-@staff_only
+@staff_only(roles=LEADING)
 @blp.arguments(schemas.DeclinesIn, location="query")
 @blp.response(200, schemas.DeclinesOut)
 def declines(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def declines(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.get("/supervisions")
-@staff_only
+@staff_only(roles=LEADING)
 @blp.arguments(schemas.SupervisionsIn, location="query")
 @blp.response(200, schemas.SupervisionsOut)
 def supervisions(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def read_notice(notice_id: UUID) -> Notice:
 
 
 @blp.get("/figures/first-dispatch")
-@staff_only
+@staff_only(roles=LEADING)
 @blp.arguments(schemas.PeriodIn, location="query")
 @blp.response(200, schemas.FirstDispatchesOut)
 def first_dispatch(period: dict[str, Any]) -> dict[str, Any]:

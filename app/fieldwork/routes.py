@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from app.accounts.groups import FIELD
+from app.accounts.roles import Role
 from app.api.blueprint import Blueprint
 from app.api.clock import now
 from app.api.etag import stated_version, tag_header
@@ -59,7 +61,7 @@ def move_work_order(
 
 
 @blp.get("/crew/queue")
-@staff_only
+@staff_only(roles=(*FIELD, Role.AUDITOR))
 @blp.arguments(schemas.QueueIn, location="query")
 @blp.response(200, schemas.QueueOut)
 def queue(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def queue(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.post("/crew/sign-for")
-@staff_only
+@staff_only(roles=FIELD)
 @blp.arguments(schemas.BatchIn)
 @blp.response(200, schemas.SignedOut(many=True))
 def sign_for(new: dict[str, Any]) -> list[service.Signed]:
@@ -92,7 +94,7 @@ def sign_for(new: dict[str, Any]) -> list[service.Signed]:
 
 
 @blp.get("/evidence-checks")
-@staff_only
+@staff_only(roles=(Role.UNIT_MANAGER, Role.SUPERVISOR, Role.AUDITOR))
 @blp.arguments(PageIn, location="query")
 @blp.response(200, schemas.EvidenceChecksOut)
 def evidence_checks(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def evidence_checks(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.post("/evidence-checks/<uuid:check_id>")
-@staff_only
+@staff_only(roles=(Role.UNIT_MANAGER, Role.SUPERVISOR))
 @blp.arguments(schemas.VerdictIn)
 @blp.response(200, schemas.CheckOut)
 def decide_check(new: dict[str, Any], check_id: UUID) -> EvidenceCheck:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from flask import request
 
+from app.accounts.groups import DESK, INTAKE, LEADING
 from app.accounts.service import Person
 from app.api.blueprint import Blueprint
 from app.api.clock import now
@@ -49,7 +50,7 @@ def file_report(headers: dict[str, Any], new: dict[str, Any]) -> tuple[View, int
 
 
 @blp.post("/desk/reports")
-@staff_only
+@staff_only(roles=INTAKE, scope="file")
 @blp.arguments(schemas.Key, location="headers")
 @blp.arguments(schemas.DeskReportIn, location="body")
 @blp.response(201, schemas.ReportOut)
@@ -197,7 +198,7 @@ def rate(new: dict[str, Any], secret: str) -> View:
 
 
 @blp.post("/work-orders/<public_id>/merge")
-@staff_only
+@staff_only(roles=DESK)
 @blp.arguments(schemas.MergeIn)
 @blp.response(200, schemas.MergeOut)
 def merge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -219,7 +220,7 @@ def merge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dic
 
 
 @blp.get("/spot-checks")
-@staff_only
+@staff_only(roles=LEADING)
 @blp.arguments(PageIn, location="query")
 @blp.response(200, schemas.SpotChecksOut)
 def spot_checks(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -232,18 +233,18 @@ def spot_checks(wanted: dict[str, Any]) -> dict[str, Any]:
     return {"checks": shown, "next": following}
 
 
-@blp.post("/spot-checks/<uuid:check_id>")
-@staff_only
+@blp.post("/spot-checks/<uuid:spot_check_id>")
+@staff_only(roles=DESK)
 @blp.arguments(schemas.SpotCheckIn)
 @blp.response(200, schemas.SpotCheckOut)
-def spot_check(new: dict[str, Any], check_id: UUID) -> SpotCheck:
+def spot_check(new: dict[str, Any], spot_check_id: UUID) -> SpotCheck:
     """Record what a call or a visit found: it closes after a day, or goes back to the unit"""
     with Session.begin() as session:
-        return service.check(session, check_id, **new, by=current_person(), now=now())
+        return service.check(session, spot_check_id, **new, by=current_person(), now=now())
 
 
 @blp.get("/figures/ratings")
-@staff_only
+@staff_only(roles=LEADING)
 @blp.arguments(PeriodIn, location="query")
 @blp.response(200, schemas.RatingsOut)
 def ratings(period: dict[str, Any]) -> dict[str, Any]:

@@ -310,6 +310,9 @@ def test_without_a_provider_there_is_no_single_sign_on(client: FlaskClient) -> N
     assert (answer.status_code, slug(answer)) == (404, "no-single-sign-on")
 
 
+REST = {"DATABASE_URL": "postgresql+psycopg:///x", "MEDIA_ROOT": "x", "SECRET_KEY": "x" * 32}
+
+
 @pytest.mark.parametrize(
     ("issuer", "client_id", "fault"),
     [
@@ -319,14 +322,24 @@ def test_without_a_provider_there_is_no_single_sign_on(client: FlaskClient) -> N
     ],
 )
 def test_settings_of_an_unsafe_provider_are_refused(issuer: str, client_id: str, fault: str) -> None:
-    environment = {"DATABASE_URL": "x", "MEDIA_ROOT": "x", "SECRET_KEY": "x" * 32, "OIDC_ISSUER": issuer}
+    environment = {
+        "DATABASE_URL": "postgresql+psycopg:///x",
+        "MEDIA_ROOT": "x",
+        "SECRET_KEY": "x" * 32,
+        "OIDC_ISSUER": issuer,
+    }
 
     with pytest.raises(SettingsFault, match=fault):
         Settings.from_environment(environment | {"OIDC_CLIENT_ID": client_id})
 
 
 def test_a_provider_on_this_machine_needs_no_https() -> None:
-    environment = {"DATABASE_URL": "x", "MEDIA_ROOT": "x", "SECRET_KEY": "x" * 32, "OIDC_CLIENT_ID": "x"}
+    environment = {
+        "DATABASE_URL": "postgresql+psycopg:///x",
+        "MEDIA_ROOT": "x",
+        "SECRET_KEY": "x" * 32,
+        "OIDC_CLIENT_ID": "x",
+    }
 
     settings = Settings.from_environment(environment | {"OIDC_ISSUER": "http://127.0.0.1:9000/realm"})
 

@@ -289,7 +289,7 @@ def test_a_check_that_passed_needs_no_verdict(shenzhen: Session) -> None:
 
 @pytest.mark.parametrize(
     "over",
-    [{"unit": "another-unit"}, {"area": "440304"}, {"unit": None}, {"area": None}, {"role": Role.CREW, "unit": ""}],
+    [{"unit": "sz-gas"}, {"area": "440304"}, {"unit": None}, {"area": None}, {"role": Role.CREW, "unit": "sz-parks"}],
 )
 def test_a_check_of_another_unit_or_area_does_not_exist(shenzhen: Session, over: dict[str, Any]) -> None:
     work_order = signed_for(shenzhen)

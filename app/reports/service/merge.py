@@ -19,7 +19,6 @@ from app.notify import service as notify
 from app.reports.errors import CannotMerge
 from app.reports.models import How, ReportLink
 from app.workorders import clocks, service
-from app.workorders.errors import NoSuchWorkOrder
 from app.workorders.lifecycle import OPEN, Action, EventKind, Need, find_move
 from app.workorders.models import WorkOrder
 from app.workorders.timeline import append
@@ -66,8 +65,6 @@ def merge(
 def _lock_both(session: Session, public_id: str, into: str, *, by: Person, city: City) -> tuple[WorkOrder, WorkOrder]:
     """Lock both rows in the order of their keys, so that two merges in opposite directions wait for each other."""
     names = [normalise(public_id), normalise(into)]
-    if names[0] == names[1]:
-        raise CannotMerge("A work order cannot be merged into itself.")
     statement = (
         select(WorkOrder)
         .where(WorkOrder.public_id.in_(names))
@@ -77,9 +74,9 @@ def _lock_both(session: Session, public_id: str, into: str, *, by: Person, city:
         .execution_options(populate_existing=True)
     )
     found = {work_order.public_id: work_order for work_order in session.scalars(statement)}
-    if len(found) < len(names):
-        raise NoSuchWorkOrder("One of the two ids names no work order in your unit and area.")
-    gone, survivor = (service.check_scope(found[name], by=by, city=city) for name in names)
+    gone, survivor = (service.check_scope(found.get(name), by=by, city=city) for name in names)
+    if gone is survivor:
+        raise CannotMerge("A work order cannot be merged into itself.")
     return gone, survivor
 
 
