@@ -11,9 +11,11 @@ from pathlib import Path
 from flask import Flask
 
 import app as package
+from app.accounts.roles import STAFF_ROLES
 from app.config import _KINDS
 from app.errors import Problem
 from app.workorders.diagram import lifecycle_page
+from app.workorders.lifecycle import MOVES, Action
 
 ROOT = Path(__file__).parents[1]
 EDGES = {"routes.py", "responsibility_routes.py", "tasks.py", "cli.py", "commands.py"}
@@ -103,3 +105,24 @@ def test_the_words_of_geography_stay_in_geo() -> None:
     ]
 
     assert [path for path in outside if not path.startswith(("app/catalogue/packs", "app/assets/packs"))] == []
+
+
+def test_the_staff_guide_names_calls_that_there_are(app: Flask) -> None:
+    page = (ROOT / "docs/staff-guide.md").read_text()
+    called = set(re.findall(r'(?:\$API|/api/v1)(/[^\s"?`]+)', page))
+    paths = [rule.rule for rule in app.url_map.iter_rules()]
+    patterns = [re.compile(re.sub(r"<[^>]+>", "[^/]+", path.removeprefix("/api/v1"))) for path in paths]
+
+    assert len(called) > 10
+    assert [path for path in called if not any(pattern.fullmatch(path) for pattern in patterns)] == []
+
+
+def test_the_staff_guide_names_every_step_of_staff() -> None:
+    page = (ROOT / "docs/staff-guide.md").read_text()
+    steps = {move.action for move in MOVES if set(move.who) & set(STAFF_ROLES)} - {
+        Action.CHECK,
+        Action.MERGE,
+        Action.REJECT,
+    }
+
+    assert [step for step in steps if not re.search(rf"\b{step}\b", page)] == []
