@@ -71,7 +71,7 @@ class Assignment(Base, Identified):
 
 
 class Dispute(Base, Identified):
-    """A unit's refusal and the ruling on it. A unit refuses a work order once."""
+    """A unit's refusal and the ruling on it; a decline ends it too. A unit refuses a work order once."""
 
     __tablename__ = "disputes"
     __table_args__ = (

@@ -11,13 +11,14 @@ from app.dispatch.case import Case, Content
 from app.dispatch.errors import ReviewedBefore, UnknownReason
 from app.dispatch.models import Decline, Verdict
 from app.dispatch.service.assign import say_unit
+from app.dispatch.service.dispute import open_dispute
 from app.dispatch.service.waiting import start_dispatch_clock
 from app.workorders import clocks
 from app.workorders.models import WorkOrder
 
 
 def decline(session: Session, case: Case) -> Content:
-    """Decline a work order with one of the pack's reasons; all its clocks stop. Raises UnknownReason."""
+    """Decline a work order with one of the pack's reasons; its clocks stop, its dispute ends. Raises UnknownReason."""
     asked, reasons = case.asked, case.city.decline_reasons
     reason = case.city.decline_reason(asked.reason or "")
     if reason is None:
@@ -34,6 +35,9 @@ def decline(session: Session, case: Case) -> Content:
         )
     )
     clocks.stop(session, case.work_order, now=case.now)
+    dispute = open_dispute(session, case.work_order)
+    if dispute is not None:
+        dispute.ended_at = case.now
     for part in case.parts:
         part.ended_at = case.now
     unit = say_unit(case.lead.unit) if case.lead else None
