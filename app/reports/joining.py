@@ -24,6 +24,7 @@ from app.geo.types import Point, metres, near
 from app.reports.errors import NotTheSame, SameAsClosed
 from app.workorders.lifecycle import ENDED, OPEN, State
 from app.workorders.models import LIVE, WorkOrder
+from app.workorders.service import keep_item
 
 SAME_WITHIN_M = 500.0
 FIXED_DAYS = 3
@@ -97,7 +98,7 @@ def find_same(
         .limit(1)
         .with_for_update(of=WorkOrder)
     )
-    return session.scalars(statement).one_or_none()
+    return keep_item(session, session.scalars(statement).one_or_none())
 
 
 def take_same(session: Session, public_id: str, item: Item, place: Place, *, now: dt.datetime) -> WorkOrder:
@@ -116,7 +117,7 @@ def take_same(session: Session, public_id: str, item: Item, place: Place, *, now
     if item.sensitive:
         message = "Reports of this item are not public and join no others; leave out same_as."
         raise NotTheSame(message)
-    work_order = session.scalars(statement).one_or_none()
+    work_order = keep_item(session, session.scalars(statement).one_or_none())
     if work_order is None or work_order.sensitive or work_order.item.joining is Joining.NEVER:
         message = "No public work order has this id; leave out same_as."
         raise NotTheSame(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -73,7 +73,18 @@ def lock_work_order(session: Session, public_id: str, *, by: Person, city: City)
         .with_for_update(of=WorkOrder)
         .execution_options(populate_existing=True)
     )
-    return check_scope(session.scalars(statement).one_or_none(), by=by, city=city)
+    return check_scope(keep_item(session, session.scalars(statement).one_or_none()), by=by, city=city)
+
+
+def keep_item(session: Session, work_order: WorkOrder | None) -> WorkOrder | None:
+    """Give a work order back that was locked together with its item, and load the item where it was changed meanwhile.
+
+    A row that was waited for is read again by PostgreSQL, but its join is not: where the step that was waited for
+    changed the item, the join finds none (documentation of PostgreSQL 15, 13.2.1).
+    """
+    if work_order is not None and inspect(work_order).dict.get("item") is None:
+        set_committed_value(work_order, "item", session.get_one(Item, work_order.item_id))
+    return work_order
 
 
 def check_scope(work_order: WorkOrder | None, *, by: Person, city: City) -> WorkOrder:

@@ -177,7 +177,7 @@ def _lock(session: Session, report: Report, now: dt.datetime) -> tuple[City, Wor
         .with_for_update(of=WorkOrder)
         .execution_options(populate_existing=True)
     )
-    work_order = session.scalars(statement).one_or_none()
+    work_order = service.keep_item(session, session.scalars(statement).one_or_none())
     if work_order is None:
         raise NoSuchReport
     days = city.limits.rating_days

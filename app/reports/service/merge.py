@@ -74,7 +74,8 @@ def _lock_both(session: Session, public_id: str, into: str, *, by: Person, city:
         .execution_options(populate_existing=True)
     )
     found = {work_order.public_id: work_order for work_order in session.scalars(statement)}
-    gone, survivor = (service.check_scope(found.get(name), by=by, city=city) for name in names)
+    locked = (service.keep_item(session, found.get(name)) for name in names)
+    gone, survivor = (service.check_scope(each, by=by, city=city) for each in locked)
     if gone is survivor:
         raise CannotMerge("A work order cannot be merged into itself.")
     return gone, survivor
