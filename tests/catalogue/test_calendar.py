@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.catalogue.calendar import due, working_day
+from app.catalogue.calendar import after, between, due, working_day
 from app.catalogue.city import City
 from app.catalogue.models import TimeUnit
 from tests.catalogue.town import town_files
@@ -143,3 +143,53 @@ def test_a_deadline_lies_in_working_time(start: dt.datetime, amount: int) -> Non
 
     assert SHENZHEN.is_working_day(end.date())
     assert any(opens < end.time() <= closes for opens, closes in SPLIT)
+
+
+# From the spring festival over the May holiday to the national day, with every adjusted Saturday and Sunday.
+any_time = st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2026, 12, 31))  # noqa: DTZ001  # the test gives the zone
+lengths = st.timedeltas(dt.timedelta(microseconds=1), dt.timedelta(hours=400))
+
+
+@given(start=any_time, left=lengths, unit=st.sampled_from(TimeUnit))
+def test_what_lies_between_a_start_and_its_end_is_what_was_added(
+    start: dt.datetime, left: dt.timedelta, unit: TimeUnit
+) -> None:
+    begin = start.replace(tzinfo=SHENZHEN.timezone)
+
+    assert between(begin, after(begin, left, unit, SHENZHEN), unit, SHENZHEN) == left
+
+
+@given(start=any_time, left=lengths, share=st.floats(0, 1), away=st.timedeltas(dt.timedelta(), dt.timedelta(days=40)))
+def test_a_pause_takes_nothing_and_adds_nothing(
+    start: dt.datetime, left: dt.timedelta, share: float, away: dt.timedelta
+) -> None:
+    begin = start.replace(tzinfo=SHENZHEN.timezone)
+    end = after(begin, left, HOUR, SHENZHEN)
+    pause = begin + share * (end - begin)
+    rest = between(pause, end, HOUR, SHENZHEN)
+
+    new_end = after(pause + away, rest, HOUR, SHENZHEN)
+
+    assert between(begin, pause, HOUR, SHENZHEN) + between(pause + away, new_end, HOUR, SHENZHEN) == left
+    assert (new_end >= end) or not rest
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        # Thursday to Monday around Saturday 14 February, which is worked, and Sunday 15, which begins the holiday.
+        ("2026-02-12 18:00", "2026-02-13 18:00", 7),
+        ("2026-02-13 18:00", "2026-02-14 18:00", 7),
+        ("2026-02-14 18:00", "2026-02-24 09:00", 0),
+        ("2026-02-14 17:00", "2026-02-24 10:00", 2),
+        # National day: 1 to 7 October are free; Sunday 20 September and Saturday 10 October are worked.
+        ("2026-09-19 00:00", "2026-09-21 00:00", 7),
+        ("2026-09-30 18:00", "2026-10-08 09:00", 0),
+        ("2026-10-09 18:00", "2026-10-10 18:00", 7),
+        ("2026-10-10 18:00", "2026-10-12 09:00", 0),
+        ("2026-09-28 00:00", "2026-10-12 00:00", 42),
+        ("2026-02-14 18:00", "2026-02-14 09:00", 0),
+    ],
+)
+def test_what_lies_between_follows_the_adjusted_days(start: str, end: str, hours: int) -> None:
+    assert between(at(SHENZHEN, start), at(SHENZHEN, end), HOUR, SHENZHEN) == dt.timedelta(hours=hours)
