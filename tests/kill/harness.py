@@ -46,7 +46,7 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, name: str) -> None:
-        """Start ``web`` or ``worker`` in a session of its own."""
+        """Start ``web`` or ``worker`` in a session of its own; ``worker 2`` is one more."""
         command = {
             "web": [
                 *(str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
@@ -54,7 +54,7 @@ class Service:
                 "wsgi:app",
             ],
             "worker": [str(BIN / "flask"), "--app", "wsgi.py", "worker"],
-        }[name]
+        }[name.partition(" ")[0]]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self._environment(), stdout=log, stderr=log, start_new_session=True
