@@ -26,6 +26,7 @@ ERRORS_MOST = 20
 
 # What a broken constraint means to the person who asked. Whatever is not named here is a fault of ours: 500.
 CONSTRAINTS: dict[str, tuple[type[Problem], str]] = {
+    "pk_taken_steps": (Conflict, "This Idempotency-Key stands for a step with another work order; use a new UUID."),
     "uq_reports_idempotency_key": (Conflict, "This Idempotency-Key was used a moment ago; send the request again."),
     "uq_staff_name": (Conflict, "Another account has this name; add something that tells the two apart."),
     "uq_staff_login": (Conflict, "Another account has this login."),

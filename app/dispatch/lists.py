@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, false, literal, or_, select, true,
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from app.accounts.service import Person
+from app.accounts.service import ANY_UNIT, Person
 from app.catalogue.city import City
 from app.dispatch.errors import NoSuchNotice
 from app.dispatch.models import Decline, Dispute, Notice, Supervision
@@ -105,7 +105,7 @@ def list_supervisions(
 
 def list_notices(session: Session, *, by: Person, city: City, limit: int, after: Place = None) -> Sequence[Notice]:
     """List what the person's unit was told and nobody there has read, oldest first."""
-    own = Notice.unit == by.unit if not by.all_units or by.unit != "*" else true()
+    own = true() if by.unit == ANY_UNIT else Notice.unit == by.unit
     statement = (
         select(Notice)
         .join(Notice.work_order)
@@ -119,7 +119,8 @@ def read_notice(session: Session, notice_id: UUID, *, by: Person, city: City, no
     """Say that a notice was read; the first time counts. Raises NoSuchNotice outside the person's unit."""
     statement = select(Notice).where(Notice.id == notice_id).options(joinedload(Notice.work_order))
     notice = session.scalars(statement.options(joinedload(Notice.work_order).joinedload(WorkOrder.item))).one_or_none()
-    if notice is None or not by.covers(units=[notice.unit], areas=(*notice.work_order.areas, city.code)):
+    theirs = notice is not None and by.unit in {notice.unit, ANY_UNIT}
+    if notice is None or not theirs or not by.covers(units=[notice.unit], areas=(*notice.work_order.areas, city.code)):
         raise NoSuchNotice
     if notice.read_at is None:
         notice.read_at, notice.read_by = now, by.signature

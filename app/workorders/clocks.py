@@ -16,6 +16,8 @@ from app.catalogue.city import City, Duration
 from app.catalogue.models import TimeUnit
 from app.workorders.models import Deadline, DeadlineKind, WorkOrder
 
+# What ends with the work order. An answer that a supervisor asked for is still due after it.
+WORK = tuple(kind for kind in DeadlineKind if kind is not DeadlineKind.SUPERVISION)
 # The clocks that the resident was promised: the work order shows the one that runs.
 PROMISED = (DeadlineKind.HANDLING, DeadlineKind.REWORK)
 

@@ -243,6 +243,8 @@ MOVES = (
     Move(_SENT, _A.MARK_URGENT, _W.ANY,   _SENT, _FLAG,  _WHY,     _K.URGENT),
     Move(_SENT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_SENT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_SENT, _A.RATE,        _W.ANY,   _SENT, _WHOSE, _NONE,    _K.RATED),
+    Move(_SENT, _A.ANSWER,      _W.ANY,   _SENT, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_SENT, _A.NOTE,        _W.ANY,   _SENT, _ALL,   _SAY,     _K.NOTE),
 
     Move(_TORN, _A.RULE,        _W.ANY,   _SENT, _RULER, _WHITHER, _K.RULED),
@@ -293,6 +295,7 @@ MOVES = (
     Move(_END,  _A.OBJECT,      _W.ANY,   _WORK, _WHOSE, _OWN,     _K.OBJECTED),
     Move(_END,  _A.RATE,        _W.GOOD,  _END,  _WHOSE, _NONE,    _K.RATED),
     Move(_END,  _A.RATE,        _W.BAD,   _WORK, _WHOSE, _NONE,    _K.REWORK),
+    Move(_END,  _A.ANSWER,      _W.ANY,   _END,  _UNIT,  _SAY,     _K.ANSWERED),
     Move(_END,  _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
 
     Move(_NOT,  _A.UPHOLD,      _W.ANY,   _NOT,  _CHIEF, _WHY,     _K.UPHELD),

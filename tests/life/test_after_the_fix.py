@@ -256,3 +256,45 @@ def test_a_check_that_fails_sends_it_back(town: Town, shenzhen: Session) -> None
     assert town.track(report)["state"] == "in_progress"
     assert town.kinds(report)[-2:] == ["rework", "supervised"]
     town.post(f"/spot-checks/{check.id}", body, role=Role.DISPATCHER, status=404)
+
+
+def test_an_answer_that_is_owed_is_owed_after_closing_too(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.move(report, "reopen", Role.SUPERVISOR, note="抽查不合格")
+    town.move(report, "supervise", Role.SUPERVISOR, note="为什么?")
+    town.fix(report, color="blue")
+    town.move(report, "close", Role.SUPERVISOR)
+
+    town.wait(days=3)
+    overdue = town.clocks(report, "supervision")[0]["breached_at"]
+    town.move(report, "answer", Role.UNIT_MANAGER, of=LIGHTING, note="线路老化")
+
+    assert overdue is not None
+    assert town.clocks(report, "supervision")[0]["met_at"] is not None
+    assert town.track(report)["state"] == "closed"
+
+
+def test_a_decline_ends_the_supervision_of_what_is_declined(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.move(report, "reopen", Role.SUPERVISOR, note="抽查不合格")
+    town.move(report, "supervise", Role.SUPERVISOR, note="为什么?")
+
+    town.move(report, "decline", Role.SUPERVISOR, reason="private_matter")
+
+    assert town.get("/supervisions", role=Role.SUPERVISOR, answered="false")["supervisions"] == []
+
+
+def test_a_report_of_what_is_said_to_be_fixed_joins_with_a_flag_and_after_three_days_no_more(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.wait(days=1)
+
+    again = town.file(same_as=report["work_order"])
+    town.wait(days=3)
+    late = town.file(same_as=report["work_order"], status=409)
+
+    assert again["joined"] is True
+    assert town.show(report)["flags"] == ["reported_after_fix"]
+    assert late["type"].endswith("#same-as-closed")

@@ -40,7 +40,7 @@ def accept(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> None
 def close(session: Session, case: Case) -> Content:
     """Close a fixed work order by a supervisor's word; ``outcome`` may say that it was not fixed."""
     accept(session, case.work_order, now=case.now)
-    clocks.stop(session, case.work_order, now=case.now)
+    clocks.stop(session, case.work_order, *clocks.WORK, now=case.now)
     return {"unit": say_unit(case.lead.unit) if case.lead else None, "note": case.asked.note}
 
 

@@ -12,6 +12,7 @@ from app.dispatch.errors import ReviewedBefore, UnknownReason
 from app.dispatch.models import Decline, Verdict
 from app.dispatch.service.assign import say_unit
 from app.dispatch.service.dispute import open_dispute
+from app.dispatch.service.supervise import drop_supervision
 from app.dispatch.service.waiting import start_dispatch_clock
 from app.workorders import clocks
 from app.workorders.models import WorkOrder
@@ -38,6 +39,7 @@ def decline(session: Session, case: Case) -> Content:
     dispute = open_dispute(session, case.work_order)
     if dispute is not None:
         dispute.ended_at = case.now
+    drop_supervision(session, case.work_order, by=case.by.signature, now=case.now)
     for part in case.parts:
         part.ended_at = case.now
     unit = say_unit(case.lead.unit) if case.lead else None

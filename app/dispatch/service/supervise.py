@@ -46,6 +46,13 @@ def answer(session: Session, case: Case) -> Content:
     return {"unit": say_unit(part.unit), "reason": case.asked.note, "level": found.level}
 
 
+def drop_supervision(session: Session, work_order: WorkOrder, *, by: str, now: dt.datetime) -> None:
+    """End a supervision whose work order ends without the unit: it was declined, or merged."""
+    found = open_supervision(session, work_order)
+    if found is not None:
+        found.answered_at, found.answered_by = now, by
+
+
 def open_supervision(session: Session, work_order: WorkOrder) -> Supervision | None:
     """Give the supervision of a work order that waits for an answer."""
     statement = select(Supervision).where(Supervision.work_order_id == work_order.id, Supervision.answered_at.is_(None))

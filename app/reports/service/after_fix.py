@@ -161,7 +161,7 @@ def close_silent(session: Session, *, city: City, now: dt.datetime) -> int:
     quiet = session.scalars(statement).all()
     for work_order in quiet:
         move = find_move(work_order.state, Action.CLOSE, SYSTEM.role)
-        clocks.stop(session, work_order, now=now)
+        clocks.stop(session, work_order, *clocks.WORK, now=now)
         service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content={})
     return len(quiet)
 

@@ -38,13 +38,15 @@ from app.reports.errors import DatumMissing, KeyReused, NoPosition, NothingSaid
 from app.reports.joining import find_same, take_same
 from app.reports.models import How, PositionSource, Report, ReportLink, ReportPhoto
 from app.workorders import service as workorders
-from app.workorders.lifecycle import OPEN, EventKind
+from app.workorders.lifecycle import OPEN, EventKind, State
 from app.workorders.models import WorkOrder
 from app.workorders.timeline import append, canonical
 
 log = logging.getLogger(__name__)
 
 PHOTO_FAR_M = 200.0
+# Somebody reports it although the unit says that it is fixed: the desk sees the flag.
+REPORTED_AGAIN = "reported_after_fix"
 NUMBER_LENGTH = 6
 
 
@@ -278,7 +280,8 @@ def _tell(
         content["unit"] = dispatch.say_unit(lead.unit)
     if work_order.due_at is not None:
         content["due_at"] = work_order.due_at.isoformat()
-    work_order.flags = sorted({*work_order.flags, *situation.flags})
+    again = [REPORTED_AGAIN] if work_order.state is State.FIXED else []
+    work_order.flags = sorted({*work_order.flags, *situation.flags, *again})
     append(session, work_order, EventKind.JOINED, at=now, by=by, content=content)
 
 

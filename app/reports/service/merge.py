@@ -14,6 +14,7 @@ from app.catalogue.city import City, current_city
 from app.crockford import normalise
 from app.dispatch.queries import open_parts
 from app.dispatch.service import lead_assignment, say_unit
+from app.dispatch.service.supervise import drop_supervision
 from app.fieldwork.errors import StaleVersion
 from app.notify import service as notify
 from app.reports.errors import CannotMerge
@@ -48,6 +49,7 @@ def merge(
         raise CannotMerge("The one that is to survive is not open. Choose an open one.")
     moved = _move_reports(session, gone, survivor, now=now)
     clocks.stop(session, gone, now=now)
+    drop_supervision(session, gone, by=by.signature, now=now)
     for part in open_parts(session, gone.id):
         part.ended_at = now
     gone.merged_into = survivor.id
