@@ -20,9 +20,29 @@ from app.notify.queries import OWN
 from app.notify.senders import senders
 from app.workorders.models import EventKind, TimelineEvent, WorkOrder
 
-# A dispatch is not told by itself: at filing the message of receipt names the unit already, and a later one is
-# followed by the sign-for, which names it too.
-TOLD = (EventKind.RECEIVED, EventKind.JOINED, EventKind.SIGNED, EventKind.NOTE, EventKind.FIXED, EventKind.CLOSED)
+# What a resident hears of, where the line is public. Of the public kinds only a correction of item or place is not
+# told by itself: where it changes anything for the resident, it comes as a transfer.
+TOLD = (
+    EventKind.RECEIVED,
+    EventKind.JOINED,
+    EventKind.DISPATCHED,
+    EventKind.SIGNED,
+    EventKind.NOTE,
+    EventKind.SECURED,
+    EventKind.RULED,
+    EventKind.TRANSFERRED,
+    EventKind.HELD,
+    EventKind.RESUMED,
+    EventKind.OVERDUE,
+    EventKind.DECLINED,
+    EventKind.RECONSIDERED,
+    EventKind.MERGED,
+    EventKind.FIXED,
+    EventKind.OBJECTED,
+    EventKind.REWORK,
+    EventKind.REOPENED,
+    EventKind.CLOSED,
+)
 
 
 def subscribe(
@@ -71,12 +91,12 @@ def move_subscriptions(session: Session, *, from_work_order_id: UUID, to: WorkOr
 def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     """Queue one delivery of an event for each subscription that is to hear of it; give how many are new.
 
-    Receipt and joining concern one reporter and go to that one alone. Everything else goes to all who had subscribed
-    before that line was written: numbers are compared, which the row's lock orders, and never clocks. Running it again
-    adds nothing.
+    Receipt and joining concern one reporter and go to that one alone, a merge those who were moved by it. Everything
+    else goes to all who had subscribed before that line was written: numbers are compared, which the row's lock orders,
+    and never clocks. Running it again adds nothing.
     """
-    event = session.get(TimelineEvent, event_id, options=[joinedload(TimelineEvent.payload)])
-    if event is None or not event.public or event.kind not in TOLD:
+    event = session.get(TimelineEvent, event_id, options=[joinedload(TimelineEvent.payload)], populate_existing=True)
+    if event is None or not _is_told(event):
         return 0
     rows = [_delivery(subscription_id, event, now) for subscription_id in _listeners(session, event)]
     if not rows:
@@ -88,6 +108,17 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     return len(new)
 
 
+def _is_told(event: TimelineEvent) -> bool:
+    """Tell whether a line is news. A dispatch at filing is none: the receipt, written with it, names the unit."""
+    if event.kind is EventKind.DISPATCHED and not _content(event).get("by_hand"):
+        return False
+    return event.public and event.kind in TOLD
+
+
+def _content(event: TimelineEvent) -> dict[str, Any]:
+    return event.payload.content if event.payload else {}
+
+
 def _listeners(session: Session, event: TimelineEvent) -> Iterable[UUID]:
     found = select(Subscription.id).where(
         Subscription.work_order_id == event.work_order_id,
@@ -96,8 +127,10 @@ def _listeners(session: Session, event: TimelineEvent) -> Iterable[UUID]:
         Subscription.erased_at.is_(None),
     )
     if event.kind in OWN:
-        report = event.payload.content.get("report") if event.payload else None
-        return session.scalars(found.where(Subscription.subscriber == UUID(report))) if report else ()
+        content = _content(event)
+        named = content["reports"] if event.kind is EventKind.MERGED and content else [content.get("report")]
+        reports = [UUID(report) for report in named if report]
+        return session.scalars(found.where(Subscription.subscriber.in_(reports))) if reports else ()
     return session.scalars(found.where(Subscription.after_event < event.number))
 
 

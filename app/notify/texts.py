@@ -22,6 +22,7 @@ from app.workorders.models import EventKind
 
 LANGUAGES = ("zh", "en")
 LONGEST_SUBJECT = 150
+_LINES = ("city", "number", "item", "place", "unit", "reason", "change", "link")
 _WEEKDAYS_ZH = "一二三四五六日"
 # Marks that turn the direction of a line: with them a note could show a text that it does not hold.
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -29,9 +30,11 @@ _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a message may say. Everything but ``link`` and ``language`` may be empty; ``due`` is in the city's time.
+    """What a message may say. Everything but ``link`` and ``language`` may be empty; times are in the city's.
 
-    There is no field for a contact, a name or the words of another reporter, so that no template can tell them.
+    ``reason`` is why the city declines it, ``change`` what would change that; ``note`` is what the staff says to
+    residents; ``silent_days`` is after how many days silence closes a repair, empty where it does not. There is no
+    field for a contact, a name or the words of another reporter, so that no template can tell them.
     """
 
     kind: EventKind
@@ -42,9 +45,13 @@ class Facts:
     place: str
     unit: str
     due: dt.datetime | None
+    until: dt.datetime | None
     note: str
+    reason: str
+    change: str
     photos: bool
     outcome: Outcome | None
+    silent_days: int | None
     link: str
 
 
@@ -68,10 +75,15 @@ def language_of(wanted: str, city: Iterable[str] = ()) -> str:
 
 def name_of(names: Mapping[str, Any], language: str) -> str:
     """Give the name in a language, else the name in another one (a pack may lack a language)."""
-    for key in (language, *LANGUAGES):
-        name = names.get(f"name_{key}")
-        if name:
-            return one_line(str(name))
+    return said_in(names, "name", language)
+
+
+def said_in(words: Mapping[str, Any], key: str, language: str) -> str:
+    """Give what is said under ``key`` in a language, else in another one."""
+    for each in (language, *LANGUAGES):
+        text = words.get(f"{key}_{each}")
+        if text:
+            return one_line(str(text))
     return ""
 
 
@@ -105,12 +117,13 @@ def clean(value: str) -> str:
 
 def render(facts: Facts) -> Text:
     """Write the message of an event."""
-    words: dict[str, Any] = {
-        name: one_line(getattr(facts, name)) for name in ("city", "number", "item", "place", "unit", "link")
-    }
+    words: dict[str, Any] = {name: one_line(getattr(facts, name)) for name in _LINES}
+    words |= {name: words[name].rstrip(".。") for name in ("reason", "change")}
     words["note"] = clean(facts.note).strip()
-    words["due"] = local_time(facts.due, facts.language) if facts.due else ""
-    words["photos"] = facts.photos
+    for name in ("due", "until"):
+        at: dt.datetime | None = getattr(facts, name)
+        words[name] = local_time(at, facts.language) if at else ""
+    words["photos"], words["silent_days"] = facts.photos, facts.silent_days
     words["fixed"] = facts.outcome is Outcome.FIXED
     plain = _environment().get_template(f"{facts.kind}.{facts.language}.txt").render(words)
     subject, _, body = plain.strip().partition("\n")

@@ -14,14 +14,22 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import Role
+from app.accounts.service import Person
+from app.catalogue.city import current_city
 from app.config import Settings
 from app.db import utcnow
+from app.dispatch.case import Asked
+from app.dispatch.escalation import act_on_breaches
+from app.fieldwork.service import Brought, take_step
 from app.notify import deliveries, keys, service, tasks
 from app.notify.errors import UnusableContact
 from app.notify.keys import Keys
 from app.notify.models import ChannelKind, Delivery, DeliveryState, Subscription
 from app.notify.queries import attempts_of
-from app.reports.service import show
+from app.reports.models import Report
+from app.reports.service import Said, merge, object_to, rate, show
+from app.workorders.lifecycle import Action
 from app.workorders.models import EventKind, TimelineEvent, WorkOrder
 from app.workorders.timeline import append
 from tests import make
@@ -34,7 +42,8 @@ ByServer = Callable[[str], Keys]
 pytestmark = pytest.mark.usefixtures("post_settings")
 
 UNIT = {"code": "440305007", "name_zh": "粤海街道办", "name_en": "Yuehai Street Office"}
-LATER = make.NOW + dt.timedelta(hours=1)
+AN_HOUR = dt.timedelta(hours=1)
+LATER = make.NOW + AN_HOUR
 
 
 def happen(session: Session, work_order: WorkOrder, kind: EventKind, **content: Any) -> TimelineEvent:
@@ -141,6 +150,220 @@ def test_a_dispatch_is_not_told_by_itself(shenzhen: Session) -> None:
     event = happen(shenzhen, make.make_work_order(shenzhen, contact="one@example.org"), EventKind.DISPATCHED)
 
     assert service.fan_out(shenzhen, event.id, now=LATER) == 0
+
+
+def test_a_dispatch_by_hand_is_told_to_who_heard_no_unit_in_the_receipt(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en", accuracy=20_000)
+    work(shenzhen)
+    (receipt,) = inbox()
+
+    step(shenzhen, report, Role.DISPATCHER, Action.DISPATCH, unit="440305007-street_office")
+    work(shenzhen)
+
+    assert "a dispatcher is deciding" in body(receipt)
+    assert "to be fixed by" not in body(receipt)
+    sent = inbox()[-1]
+    assert sent["Subject"].startswith("Sent to the responsible office")
+    assert "sent it to Yuehai" in body(sent)
+    assert "to be fixed by" in body(sent)
+
+
+def test_a_hold_is_told_with_reason_and_end_and_a_decline_with_its_reason_in_both_languages(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en")
+    make.make_report(shenzhen, contact="two@example.org", language="zh", same_as=id_of(shenzhen, report))
+    work(shenzhen)
+    until = dt.datetime(2026, 12, 1, 1, 0, tzinfo=dt.UTC)
+
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN)
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="等待配件", until=until, reference="2026-17")
+    held = told(shenzhen, work, inbox)
+    step(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="in_court", note="See our letter.")
+    declined = told(shenzhen, work, inbox)
+
+    assert [subject.split(":")[0] for subject in held["one"]] == ["Work accepted", "On hold for now"]
+    assert "Tuesday 1 December 2026, 09:00" in held["one"].popitem()[1]
+    assert "等待配件" in held["two"].popitem()[1]
+    english, chinese = declined["one"].popitem()[1], declined["two"].popitem()[1]
+    for part in ("before a court", "Report it again if it stands", "See our letter."):
+        assert part in english
+    for part in ("诉讼、仲裁或行政复议", "可再次反映", "See our letter."):
+        assert part in chinese
+
+
+def test_what_was_taken_on_after_all_has_no_unit_until_it_is_dispatched(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en")
+    step(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="not_found")
+    work(shenzhen)
+
+    step(shenzhen, report, Role.SUPERVISOR, Action.RECONSIDER, note="We looked in the wrong street.")
+    make.make_report(
+        shenzhen, contact="two@example.org", language="en", same_as=id_of(shenzhen, report), now=LATER + AN_HOUR
+    )
+    step(shenzhen, report, Role.DISPATCHER, Action.NOTE, note="We are looking for the owner.")
+    new = told(shenzhen, work, inbox)
+
+    again, note = new["one"].values()
+    (joined, _) = new["two"].values()
+    assert "We looked in the wrong street." in again
+    assert "a dispatcher is deciding" in again
+    assert "A dispatcher is deciding" in joined
+    for words in (again, joined, note):
+        assert "Lighting" not in words
+        assert "to be fixed by" not in words
+
+
+def test_a_transfer_names_the_new_unit_and_not_the_reason_of_the_staff(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en")
+    work(shenzhen)
+
+    step(
+        shenzhen, report, Role.DISPATCHER, Action.TRANSFER, unit="440305007-street_office", note="their budget is empty"
+    )
+    (words,) = told(shenzhen, work, inbox)["one"].values()
+
+    assert "Yuehai" in words
+    assert "is responsible from now on" in words
+    assert "budget" not in words
+
+
+def test_a_dispute_is_told_by_what_it_comes_to(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en")
+    work(shenzhen)
+
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.REFUSE, note="not our pole", reference="2026-4")
+    step(shenzhen, report, Role.CREW, Action.SECURE, note="The wire is taped off.")
+    step(shenzhen, report, Role.ADJUDICATOR, Action.RULE, unit="440305007-street_office", note="they built it")
+    new = told(shenzhen, work, inbox)["one"]
+
+    assert [subject.split(":")[0] for subject in new] == [
+        "The place was made safe",
+        "It was decided who is responsible",
+    ]
+    safe, ruled = new.values()
+    assert "The wire is taped off." in safe
+    assert "Yuehai" in ruled
+    assert "not our pole" not in safe + ruled
+    assert "they built it" not in ruled
+
+
+def test_merged_reporters_hear_of_the_merge_and_of_each_later_step_once(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    gone = make.make_report(shenzhen, contact="one@example.org", language="en", item="B0120")
+    stays = make.make_report(shenzhen, contact="two@example.org", language="en")
+    work(shenzhen)
+    by, _ = make.make_person(shenzhen, Role.DISPATCHER)
+
+    merge(shenzhen, id_of(shenzhen, gone), into=id_of(shenzhen, stays), note="The same lamp.", by=by, now=LATER)
+    merged = told(shenzhen, work, inbox)
+    step(shenzhen, stays, Role.CREW, Action.SIGN)
+    signed = told(shenzhen, work, inbox)
+
+    (words,) = merged["one"].values()
+    assert list(merged) == ["one"]
+    for part in (gone.number, "The same lamp.", "Lighting Management Centre", "to be fixed by"):
+        assert part in words
+    assert stays.number not in words
+    assert {name: [subject.split(":")[0] for subject in mails] for name, mails in signed.items()} == {
+        "one": ["Work accepted"],
+        "two": ["Work accepted"],
+    }
+    assert f"({gone.number})" in next(iter(signed["one"]))
+    assert shenzhen.scalar(select(func.count()).select_from(Delivery)) == 5
+
+
+def test_an_objection_reaches_all_without_the_words_of_who_objected(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    first, second = fixed_for_two(shenzhen)
+    asked = told(shenzhen, work, inbox)
+
+    object_to(shenzhen, second, reason="I live at number 7 and see it", brought=Brought(), now=LATER)
+    new = told(shenzhen, work, inbox)
+
+    assert "within 7 days" in asked["one"].popitem()[1]
+    assert set(new) == {"one", "two"}
+    for name, report, other in (("one", first, second), ("two", second, first)):
+        ((subject, words),) = new[name].items()
+        assert subject.startswith("Worked on again")
+        assert "says that it is not fixed" in words
+        assert "to be fixed by" in words
+        assert report.number in words
+        assert other.number not in words
+        assert "number 7" not in words
+
+
+def test_a_bad_rating_is_told_as_rework_and_the_next_repair_does_not_close_by_silence(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    first, _ = fixed_for_two(shenzhen)
+    work(shenzhen)
+
+    rate(shenzhen, first, Said(overall=1, comment="a scandal"), now=LATER)
+    rework = told(shenzhen, work, inbox)
+    fix(shenzhen, first, color="blue")
+    fixed = told(shenzhen, work, inbox)
+
+    for words in (*rework["one"].values(), *rework["two"].values()):
+        assert "not good enough" in words
+        assert "to be fixed by" in words
+        assert "scandal" not in words
+    (words,) = fixed["two"].values()
+    assert "Is it fixed?" in words
+    assert "somebody looks at the repair" in words
+    assert "days" not in words
+
+
+def test_a_broken_promise_is_told_and_a_unit_that_is_slow_to_sign_is_not(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en")
+    due = show(shenzhen, report).work_order.due_at
+    work(shenzhen)
+    assert due is not None
+    city = current_city(shenzhen)
+
+    act_on_breaches(shenzhen, city=city, now=due - dt.timedelta(minutes=1))
+    slow = told(shenzhen, work, inbox)
+    act_on_breaches(shenzhen, city=city, now=due + dt.timedelta(minutes=1))
+    late = told(shenzhen, work, inbox)
+
+    assert slow == {}
+    ((subject, words),) = late["one"].items()
+    assert subject.startswith("Not done in time")
+    assert "It was to be fixed by" in words
+    assert "Lighting Management Centre and the level above it were told" in words
+
+
+def test_a_promise_that_has_passed_or_that_pauses_is_not_made_again(
+    shenzhen: Session, work: Work, inbox: Inbox
+) -> None:
+    report = make.make_report(shenzhen, contact="one@example.org", language="en")
+    due = show(shenzhen, report).work_order.due_at
+    assert due is not None
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN)
+    until = due + dt.timedelta(days=30)
+    work(shenzhen)
+
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="waiting", until=until, reference="2026-17")
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.NOTE, note="still waiting")
+    *_, waiting = told(shenzhen, work, inbox)["one"].values()
+    step(shenzhen, report, Role.UNIT_MANAGER, Action.RESUME)
+    (resumed,) = told(shenzhen, work, inbox)["one"].values()
+    step(shenzhen, report, Role.DISPATCHER, Action.TRANSFER, unit="440305007-street_office", note="why", now=until)
+    (late,) = told(shenzhen, work, inbox)["one"].values()
+
+    assert "to be fixed by" not in waiting
+    assert "to be fixed by" in resumed
+    assert "to be fixed by" not in late
 
 
 def test_a_note_that_is_not_public_is_told_to_nobody(shenzhen: Session) -> None:
@@ -417,6 +640,48 @@ def test_the_wait_grows_to_six_hours_and_never_runs_together() -> None:
         longest = min(6 * 3600, 60 * 3**tries)
         assert all(longest / 2 <= wait <= longest for wait in drawn)
         assert len(set(drawn)) > 1
+
+
+def id_of(session: Session, report: Report) -> str:
+    return show(session, report).work_order.public_id
+
+
+def step(
+    session: Session, report: Report, role: Role, action: Action, *, now: dt.datetime = LATER, **asked: Any
+) -> Person:
+    """Take a step with the work order of a report; give who took it."""
+    by, _ = make.make_person(session, role)
+    brought = Brought(ids=asked.pop("photo_ids", ()))
+    take_step(session, id_of(session, report), Asked(action=action, **asked), brought=brought, by=by, now=now)
+    session.flush()
+    return by
+
+
+def fix(session: Session, report: Report, *, color: str = "green") -> None:
+    photo = make.make_after_photo(session, color=color)
+    photo.claimed_at = None
+    session.flush()
+    step(session, report, Role.CREW, Action.FIX, photo_ids=[photo.id])
+
+
+def fixed_for_two(session: Session) -> tuple[Report, Report]:
+    """Give two reports of one problem that its unit says is fixed."""
+    first = make.make_report(session, contact="one@example.org", language="en")
+    second = make.make_report(session, contact="two@example.org", language="en", same_as=id_of(session, first))
+    step(session, first, Role.CREW, Action.SIGN)
+    fix(session, first)
+    return first, second
+
+
+def told(session: Session, work: Work, inbox: Inbox) -> dict[str, dict[str, str]]:
+    """Do the waiting jobs and give the new mails: the text by subject, by the name before the @."""
+    before = {mail["Message-ID"] for mail in inbox()}
+    work(session)
+    found: dict[str, dict[str, str]] = {}
+    for mail in sorted(inbox(), key=lambda mail: str(mail["Message-ID"])):
+        if mail["Message-ID"] not in before:
+            found.setdefault(str(mail["To"]).partition("@")[0], {})[str(mail["Subject"])] = body(mail)
+    return found
 
 
 def subscribe(session: Session, work_order: WorkOrder, subscriber: UUID, contact: str) -> Subscription:

@@ -16,6 +16,7 @@ from app.workorders.models import EventKind
 
 LINK = "http://reports.example.org/track/0123456789abcdefghjkmnpqrstvwxyz"
 DUE = dt.datetime(2026, 11, 24, 17, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+UNTIL = dt.datetime(2026, 12, 1, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 ALL = [(kind, language) for kind in TOLD for language in LANGUAGES]
 
 
@@ -29,9 +30,13 @@ def facts(kind: EventKind = EventKind.RECEIVED, language: str = "en", **over: An
         "place": "Yuehai, Nanshan",
         "unit": "Yuehai Street Office",
         "due": DUE,
+        "until": UNTIL,
         "note": "",
+        "reason": "It is before a court",
+        "change": "Report it again when that is over",
         "photos": True,
         "outcome": Outcome.FIXED,
+        "silent_days": 7,
         "link": LINK,
     }
     return Facts(**(values | over))
@@ -49,9 +54,10 @@ def test_every_message_names_number_item_place_and_link(kind: EventKind, languag
 
 @pytest.mark.parametrize(("kind", "language"), ALL)
 def test_every_message_stands_without_anything_but_its_link(kind: EventKind, language: str) -> None:
-    empty = {"city": "", "number": "", "item": "", "place": "", "unit": "", "due": None, "photos": False}
+    words = dict.fromkeys(("city", "number", "item", "place", "unit", "note", "reason", "change"), "")
+    others = dict.fromkeys(("due", "until", "outcome", "silent_days"))
 
-    text = render(facts(kind, language, **empty, outcome=None))
+    text = render(facts(kind, language, **words, **others, photos=False))
 
     assert text.subject
     assert LINK in text.text
@@ -63,7 +69,8 @@ def test_every_message_stands_without_anything_but_its_link(kind: EventKind, lan
 def test_hostile_values_stay_words(kind: EventKind, language: str) -> None:
     hostile = "<script>alert(1)</script>\r\nBcc: two@example.org\x00\u202e{{ link }}{% raw %}"
 
-    text = render(facts(kind, language, item=hostile, unit=hostile, place=hostile, note=hostile, number=hostile))
+    names = ("item", "unit", "place", "note", "number", "reason", "change")
+    text = render(facts(kind, language, **dict.fromkeys(names, hostile)))
 
     assert "\n" not in text.subject
     assert "\r" not in text.subject + text.text
@@ -76,7 +83,8 @@ def test_hostile_values_stay_words(kind: EventKind, language: str) -> None:
 
 @pytest.mark.parametrize(("kind", "language"), ALL)
 def test_the_longest_values_leave_a_subject_of_150_characters(kind: EventKind, language: str) -> None:
-    text = render(facts(kind, language, item="很长的事项" * 80, unit="很长的单位" * 80, note="很长的说明" * 400))
+    long = {"item": "很长的事项" * 80, "unit": "很长的单位" * 80, "note": "很长的说明" * 400}
+    text = render(facts(kind, language, **long, reason="很长的理由" * 80, change="很长的条件" * 80))
 
     assert len(text.subject) <= 150
     assert LINK in text.text
@@ -90,17 +98,58 @@ def test_a_note_is_told_line_by_line(language: str) -> None:
     assert "A part is missing.<br>It comes on Friday." in text.html
 
 
-@pytest.mark.parametrize(("language", "unit"), [("en", "is to be fixed by"), ("zh", "前办结")])
-def test_a_receipt_without_a_unit_says_who_decides(language: str, unit: str) -> None:
-    text = render(facts(EventKind.RECEIVED, language, unit="", due=None))
-
-    assert unit not in text.text
-    assert {"en": "a dispatcher", "zh": "分拨员"}[language] in text.text
-
-
 def test_a_photo_is_promised_only_where_there_is_one() -> None:
-    assert "photo" in render(facts(EventKind.FIXED)).text
-    assert "photo" not in render(facts(EventKind.FIXED, photos=False)).text
+    promise = "The page below shows the photo"
+
+    assert promise in render(facts(EventKind.FIXED)).text
+    assert promise not in render(facts(EventKind.FIXED, photos=False)).text
+
+
+@pytest.mark.parametrize(("language", "asks"), [("en", "Is it fixed?"), ("zh", "问题解决了吗？")])
+def test_a_repair_asks_for_an_answer_and_says_what_silence_does(language: str, asks: str) -> None:
+    silent, looked_at = (render(facts(EventKind.FIXED, language, silent_days=days)).text for days in (7, None))
+
+    assert asks in silent
+    assert asks in looked_at
+    assert {"en": "within 7 days", "zh": "7天内"}[language] in silent
+    assert {"en": "somebody looks at the repair", "zh": "专人核实"}[language] in looked_at
+    assert "7" not in looked_at.replace("SZ-20261122-7F3K9Q", "").replace(LINK, "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("ending", ["", ".", "。"])
+def test_a_decline_says_why_and_what_would_change_it_in_whole_sentences(language: str, ending: str) -> None:
+    told = render(facts(EventKind.DECLINED, language, reason=f"In court{ending}", change=f"Ask again{ending}")).text
+
+    assert {"en": "The reason: In court.\n", "zh": "原因：In court。\n"}[language] in told
+    assert {"en": "change this: Ask again.\n", "zh": "可以受理：Ask again。\n"}[language] in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_hold_says_until_when_and_why(language: str) -> None:
+    held = render(facts(EventKind.HELD, language, note="The part is ordered.")).text
+
+    assert local_time(UNTIL, language) in held
+    assert "The part is ordered." in held
+
+
+@pytest.mark.parametrize(("language", "who"), [("en", "a dispatcher is deciding"), ("zh", "分拨员正在确定责任单位")])
+@pytest.mark.parametrize("kind", [EventKind.RECEIVED, EventKind.JOINED, EventKind.RECONSIDERED, EventKind.MERGED])
+def test_where_no_unit_is_known_it_says_that_a_dispatcher_decides(kind: EventKind, language: str, who: str) -> None:
+    text = render(facts(kind, language, unit="", due=None)).text
+
+    assert who.lower() in text.lower()
+    assert local_time(DUE, language) not in text
+
+
+SILENT = {EventKind.SECURED, EventKind.HELD, EventKind.DECLINED, EventKind.RECONSIDERED, EventKind.FIXED}
+
+
+@pytest.mark.parametrize(("kind", "language"), ALL)
+def test_the_promise_is_told_where_it_is_news(kind: EventKind, language: str) -> None:
+    told = local_time(DUE, language) in render(facts(kind, language)).text
+
+    assert told is (kind not in SILENT | {EventKind.CLOSED})
 
 
 def test_only_a_case_that_ended_fixed_is_called_fixed() -> None:
