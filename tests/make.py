@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 from app.accounts import service as accounts
 from app.accounts.roles import Role
 from app.accounts.service import Person
+from app.dispatch.case import Asked
+from app.fieldwork.service import Brought, take_step
 from app.media import service as media
 from app.media.models import Photo
 from app.reports.models import Report
 from app.reports.service import NewReport, file_report, show
+from app.workorders.lifecycle import Action, State
 from app.workorders.models import WorkOrder
 
 NOW = dt.datetime(2026, 11, 23, 2, 0, tzinfo=dt.UTC)  # a Monday, 10:00 in Shenzhen
@@ -57,6 +60,26 @@ def make_after_photo(session: Session, *, color: str = "green") -> Photo:
     """Record a photo that a crew took."""
     accepted = media.accept(media.current(), [media.Upload("after.jpg", make_photo(color))])
     return media.record(session, accepted[0], now=NOW, claimed=True)
+
+
+def take(session: Session, report: Report, role: Role, action: Action, *, now: dt.datetime = NOW, **asked: Any) -> None:
+    """Take a step with the work order of a report; ``photo_ids`` are photos that were uploaded before."""
+    brought = Brought(ids=asked.pop("photo_ids", ()))
+    by, _ = make_person(session, role)
+    public_id = show(session, report).work_order.public_id
+    take_step(session, public_id, Asked(action=action, **asked), brought=brought, by=by, now=now)
+    session.flush()
+
+
+def fix(session: Session, report: Report, *, now: dt.datetime = NOW, color: str = "green", note: str = "") -> Photo:
+    """Let the unit say that the problem of a report is fixed; give its after-photo."""
+    if show(session, report).work_order.state is State.DISPATCHED:
+        take(session, report, Role.CREW, Action.SIGN, now=now)
+    photo = make_after_photo(session, color=color)
+    photo.claimed_at = None
+    session.flush()
+    take(session, report, Role.CREW, Action.FIX, now=now, photo_ids=[photo.id], note=note)
+    return photo
 
 
 def new_key() -> UUID:

@@ -128,8 +128,7 @@ def _listeners(session: Session, event: TimelineEvent) -> Iterable[UUID]:
     )
     if event.kind in OWN:
         content = _content(event)
-        named = content["reports"] if event.kind is EventKind.MERGED and content else [content.get("report")]
-        reports = [UUID(report) for report in named if report]
+        reports = [UUID(report) for report in (content.get("report"), *content.get("reports", ())) if report]
         return session.scalars(found.where(Subscription.subscriber.in_(reports))) if reports else ()
     return session.scalars(found.where(Subscription.after_event < event.number))
 

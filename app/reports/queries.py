@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased, contains_eager
 
+from app.accounts.roles import Role
 from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Item, Joining
@@ -21,7 +22,7 @@ from app.media.models import Photo
 from app.reports.joining import FIXED_DAYS
 from app.reports.models import Rating, Report, ReportLink, ReportPhoto, SpotCheck
 from app.workorders.lifecycle import State
-from app.workorders.models import LIVE, WorkOrder
+from app.workorders.models import LIVE, EventKind, TimelineEvent, WorkOrder
 
 SUGGESTED = 3
 WITHOUT_ITEM_M = 50.0
@@ -95,6 +96,27 @@ def photos_of_report(session: Session, report_id: UUID) -> Sequence[Photo]:
         .order_by(ReportPhoto.position)
     )
     return session.scalars(statement).all()
+
+
+def rating_of(session: Session, report_id: UUID, work_order: WorkOrder) -> Rating | None:
+    """Give what a reporter said of the repair that a work order has now, None before they did."""
+    statement = select(Rating).where(
+        Rating.report_id == report_id, Rating.round == work_order.rounds, Rating.work_order_id == work_order.id
+    )
+    return session.scalars(statement).one_or_none() if work_order.fixed_at else None
+
+
+def has_confirmed(session: Session, report_id: UUID, work_order: WorkOrder) -> bool:
+    """Tell whether a reporter said of the repair that a work order has now that it is fixed."""
+    if work_order.fixed_at is None:
+        return False
+    statement = select(TimelineEvent.id).where(
+        TimelineEvent.work_order_id == work_order.id,
+        TimelineEvent.kind == EventKind.CONFIRMED,
+        TimelineEvent.by == f"{Role.REPORTER}:{report_id}",
+        TimelineEvent.at >= work_order.fixed_at,
+    )
+    return session.scalar(statement.limit(1)) is not None
 
 
 def reports_of(session: Session, work_order_id: UUID) -> Sequence[Report]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from marshmallow import EXCLUDE, ValidationError
+from marshmallow import EXCLUDE, Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from app.errors import Unprocessable
@@ -34,13 +34,12 @@ class Draft:
     def read(cls, form: MultiDict[str, str]) -> Draft:
         """Read a form; ids that are no ids are left out."""
         values = {name: form[name].strip() for name in FIELDS if form.get(name, "").strip()}
-        ids = [photo_id for text in form.getlist("photo_ids") if (photo_id := _read_id(text))]
         key = _read_id(form.get("key", "")) or uuid4()
-        return cls(values, list(dict.fromkeys(ids)), key, bool(form.get("another")))
+        return cls(values, read_ids(form), key, bool(form.get("another")))
 
     def fields(self, language: str) -> dict[str, Any]:
         """Give the fields as the API reads them. Raises Unprocessable."""
-        fields = _load(self.values)
+        fields = load(NewReportIn, self.values)
         fields.pop("photos")
         return fields | {"language": language}
 
@@ -62,6 +61,12 @@ def accept_each(uploads: Sequence[media.Upload], *, kept: int) -> tuple[list[med
     return accepted, refusal
 
 
+def read_ids(form: MultiDict[str, str]) -> list[UUID]:
+    """Give the ids of the photos that a form carries, each once."""
+    ids = [photo_id for text in form.getlist("photo_ids") if (photo_id := _read_id(text))]
+    return list(dict.fromkeys(ids))
+
+
 def _read_id(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -69,9 +74,10 @@ def _read_id(text: str) -> UUID | None:
         return None
 
 
-def _load(values: Mapping[str, str]) -> dict[str, Any]:
+def load(schema: type[Schema], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read fields as the API does. Raises Unprocessable."""
     try:
-        fields: dict[str, Any] = NewReportIn(unknown=EXCLUDE).load(values)
+        fields: dict[str, Any] = schema(unknown=EXCLUDE).load(values)
     except ValidationError as fault:
         errors = [{"pointer": f"/{name}", "detail": " ".join(said)} for name, said in dict(fault.messages_dict).items()]
         raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from fault

@@ -25,6 +25,7 @@ from app.catalogue.queries import list_items
 from app.catalogue.service import get_item
 from app.db import Reading, Session, utcnow
 from app.errors import Problem, TooLarge, Unavailable
+from app.fieldwork.service import Brought
 from app.geo.datums import Datum, to_wgs84
 from app.geo.types import Point
 from app.media import service as media
@@ -32,9 +33,10 @@ from app.media.models import Photo
 from app.media.queries import find_photos
 from app.reports import service
 from app.reports.errors import KeyReused, NoSuchReport
-from app.reports.queries import Similar, find_similar, was_filed
+from app.reports.queries import POOR, Similar, find_similar, was_filed
 from app.reports.views import show_picture, show_track, version_of
 from app.web import files, words
+from app.web.answers import Answer, Step, Thanks, stand
 from app.web.catalogue import problem_kinds
 from app.web.draft import Draft, accept_each
 
@@ -98,13 +100,46 @@ def file() -> Response | str:
 @public
 def track(secret: str) -> Response:
     """Show a report to the one who sent it."""
-    with Reading() as session:
-        found = service.track(session, secret)
-    version = f"{version_of(found)} {g.language} {files.RELEASE}"
-    tag = hashlib.blake2b(version.encode(), digest_size=12).hexdigest()
-    response = make_response(render_template("track.html", report=show_track(found), tag=f'W/"{tag}"'))
-    response.set_etag(tag, weak=True)
-    return response.make_conditional(request)
+    return _track(secret)
+
+
+@blp.get(f"/track/<secret>/<any({', '.join(Step)}):step>")
+@public
+def answer(secret: str, step: str) -> Response:  # noqa: ARG001  # it is in the address of a page that was refused
+    """Show the report where the address of an answer is opened again."""
+    return redirect(url_for("web.track", secret=secret, lang=g.language))
+
+
+@blp.post("/track/<secret>/confirm")
+@public
+def confirm(secret: str) -> Response:
+    """Take the word of a reporter that it is fixed."""
+    _begin_answer(secret, Step.CONFIRM)
+    with Session.begin() as session:
+        service.confirm(session, service.find_report(session, secret), now=utcnow())
+    return _thank(secret, Thanks.CONFIRM)
+
+
+@blp.post("/track/<secret>/object")
+@public
+def object_to(secret: str) -> Response:
+    """Take the word of a reporter that it is not fixed, with a reason or photos."""
+    draft = _begin_answer(secret, Step.OBJECT)
+    _keep_photos(draft)
+    reason, brought = draft.reason(), Brought(ids=draft.photo_ids)
+    with Session.begin() as session:
+        service.object_to(session, service.find_report(session, secret), reason=reason, brought=brought, now=utcnow())
+    return _thank(secret, Thanks.AGAIN)
+
+
+@blp.post("/track/<secret>/rate")
+@public
+def rate(secret: str) -> Response:
+    """Take a rating."""
+    said = _begin_answer(secret, Step.RATE).said()
+    with Session.begin() as session:
+        service.rate(session, service.find_report(session, secret), said, now=utcnow())
+    return _thank(secret, Thanks.AGAIN if said.overall <= POOR else Thanks.RATE)
 
 
 @blp.get("/problems")
@@ -122,12 +157,8 @@ def no_such_report(_: NoSuchReport) -> tuple[str, int]:
 
 @blp.errorhandler(Problem)
 def show_problem(problem: Problem) -> Page:
-    """Show the form again with what was typed, the photos that were kept, and what is missing; else a plain page."""
-    draft = g.get("draft")
-    if isinstance(problem, KeyReused) and draft:
-        draft.key = uuid4()  # who sends it again after having read why means another report
-    page = _form(draft, problem) if draft else render_template("sorry.html", says=words.explain(problem))
-    response = make_response(page, problem.status)
+    """Show the page again with what was typed, the photos that were kept, and what is missing; else a plain one."""
+    response = make_response(_page_again(problem), problem.status)
     response.headers.extend(problem.headers)
     return response
 
@@ -160,6 +191,60 @@ def unforeseen(error: Exception) -> Page:
 blp.register_error_handler(HTTPException, answers.from_http)
 
 
+def _page_again(problem: Problem) -> Response | str:
+    draft = g.get("draft")
+    if isinstance(draft, Answer):
+        return _track(draft.secret, draft, problem)
+    if draft is None:
+        return render_template("sorry.html", says=words.explain(problem))
+    if isinstance(problem, KeyReused):
+        draft.key = uuid4()  # who sends it again after having read why means another report
+    return _form(draft, problem)
+
+
+def _begin_answer(secret: str, step: Step) -> Answer:
+    """Read an answer that may be refused: from here on the page shows what was typed. Raises NoSuchReport, TooMany."""
+    with Reading() as session:
+        service.find_report(session, secret)
+    g.draft = draft = Answer.read(secret, step, request.form)
+    count_request(current_app.config["REPORTS_PER_MINUTE"])
+    return draft
+
+
+def _thank(secret: str, thanks: Thanks) -> Response:
+    return redirect(url_for("web.track", secret=secret, lang=g.language, thanks=thanks.value), code=303)
+
+
+def _track(secret: str, draft: Answer | None = None, problem: Problem | None = None) -> Response:
+    """Show a report, and an answer that was refused with the reason; that page has no tag and is never kept."""
+    with Reading() as session:
+        found = service.track(session, secret)
+        standing = stand(session, found, now=utcnow())
+        kept = _unclaimed(session, draft) if draft else []
+    version = f"{version_of(found)} {standing.version} {g.language} {files.RELEASE}"
+    tag = hashlib.blake2b(version.encode(), digest_size=12).hexdigest()
+    page = render_template(
+        "track.html",
+        report=show_track(found),
+        standing=standing,
+        thanks=Thanks.read(request.args.get("thanks", ""), found.work_order.state),
+        closes_at=found.work_order.close_at,
+        hold_until=found.work_order.hold_until,
+        secret=secret,
+        tag="" if problem else f'W/"{tag}"',
+        draft=draft,
+        kept=kept,
+        problem=problem,
+        faults=words.faults_of(problem) if problem else {},
+        picture=show_picture,
+    )
+    response = make_response(page)
+    if problem:
+        return response
+    response.set_etag(tag, weak=True)
+    return response.make_conditional(request)
+
+
 def _form(draft: Draft, problem: Problem | None = None) -> str:
     with Reading() as session:
         items = list_items(session)
@@ -180,14 +265,14 @@ def _form(draft: Draft, problem: Problem | None = None) -> str:
     )
 
 
-def _unclaimed(session: SessionType, draft: Draft) -> list[Photo]:
+def _unclaimed(session: SessionType, draft: Draft | Answer) -> list[Photo]:
     """Give the photos that can still be used: not those of a report, not those that were swept meanwhile."""
     photos = find_photos(session, draft.photo_ids) if draft.photo_ids else []
     return [photo for photo in photos if photo.claimed_at is None]
 
 
-def _keep_photos(draft: Draft) -> None:
-    """Store the photos of the form before anything else can go wrong; the page then carries their ids."""
+def _keep_photos(draft: Draft | Answer) -> None:
+    """Store the photos of a form before anything else can go wrong; the page then carries their ids."""
     sent, too_large = read_each(request.files.getlist("photos"))
     accepted, refusal = accept_each([media.Upload(name, data) for name, data in sent], kept=len(draft.photo_ids))
     if accepted:

@@ -55,12 +55,15 @@ def say(key: str, **values: Any) -> str:
     return TEXTS[g.language][key].format(**values)
 
 
-def name_of(thing: Any) -> str:
-    """Give the name of a unit, area or item in the language of the request, or in the other where it has none."""
+def name_of(thing: Any, key: str = "name") -> str:
+    """Give the name of a unit, area or item in the language of the request, or in the other where it has none.
+
+    ``key`` asks for something else that stands in both languages.
+    """
     if thing is None:
         return ""
-    read = thing.get if isinstance(thing, dict) else lambda key: getattr(thing, key)
-    names = (read("name_zh"), read("name_en"))
+    read = thing.get if isinstance(thing, dict) else lambda name: getattr(thing, name)
+    names = (read(f"{key}_zh"), read(f"{key}_en"))
     first, second = names if g.language == "zh" else reversed(names)
     return str(first or second)
 
@@ -100,11 +103,11 @@ def local(url: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
-def moment(at: dt.datetime | None) -> str:
-    """Give a moment in the city's own time."""
-    if at is None:
+def moment(at: dt.datetime | str | None) -> str:
+    """Give a moment in the city's own time; history writes its moments in ISO 8601."""
+    if not at:
         return ""
-    local = at.astimezone(g.city.timezone)
+    local = (dt.datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(g.city.timezone)
     day = _DAYS[g.language][local.weekday()]
     if g.language == "zh":
         return f"{local.month}月{local.day}日（周{day}）{local:%H:%M}"

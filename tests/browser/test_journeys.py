@@ -9,11 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from app.db import Reading
+from app.db import Reading, Session, utcnow
 from app.media.models import Photo
 from app.media.tasks import render
+from app.notify.keys import tracking_secret
 from tests.browser.conftest import Open
-from tests.make import YUEHAI, make_photo
+from tests.make import YUEHAI, fix, make_photo, make_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -27,7 +28,8 @@ def fits(page: Page) -> bool:
 def small_targets(page: Page) -> list[str]:
     """Name what a thumb would miss: visible controls under 44 pixels in either direction."""
     found: list[str] = page.evaluate(
-        """() => [...document.querySelectorAll("button, select, textarea, input, summary, .button, header a")]
+        """() => [..."button|select|textarea|input|summary|.button|.stars label|header a".split("|")]
+            .flatMap((name) => [...document.querySelectorAll(name)])
             .filter((each) => each.checkVisibility() && getComputedStyle(each).opacity !== "0")
             .map((each) => [each, (each.type === "checkbox" ? each.closest("label") : each).getBoundingClientRect()])
             .filter(([, box]) => box.width > 0 && (box.height < 44 || box.width < 44))
@@ -226,6 +228,81 @@ def test_offline_the_words_are_kept_on_the_phone_and_the_position_is_not(phone: 
     page.get_by_role("button", name="提交").tap()
     expect(page).to_have_url(re.compile("/track/"))
     assert page.evaluate("localStorage.getItem('draft')") is None
+
+
+def fixed_link(language: str) -> str:
+    """File a report, let the unit say that it is fixed, and give the path of its page."""
+    with Session.begin() as session:
+        report = make_report(session, now=utcnow())
+        fix(session, report, now=utcnow(), note="New lamp.")
+    return f"/track/{tracking_secret(report.id)}?lang={language}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_gives_two_stars_sees_that_it_is_worked_on_again(phone: Open, scheme: str) -> None:
+    page = phone(fixed_link("en"), color_scheme=scheme)
+    expect(page.get_by_role("button", name="Yes, it is fixed")).to_be_visible()
+    stars = page.get_by_role("group", name="Overall")
+
+    # Stars by the keyboard: one Tab to the group, arrows within, the focus in sight.
+    stars.get_by_role("radio", name="1", exact=True).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    expect(stars.get_by_role("radio", name="2")).to_be_checked()
+    assert page.evaluate("getComputedStyle(document.activeElement.nextElementSibling).outlineStyle") == "solid"
+    filled = "[...document.querySelectorAll('#rate form > .stars label')].map(star)"
+    star = "const star = (each) => getComputedStyle(each, '::before').content[1]"
+    assert page.evaluate(f"() => {{ {star}; return {filled} }}") == [*"★★☆☆☆"]
+    page.get_by_text("Say more").tap()
+    page.get_by_role("group", name="Speed").get_by_text("4").tap()
+    page.get_by_label("Comment").fill("It flickers.")
+    page.get_by_text("No, it is not fixed").tap()
+    assert fits(page)
+    assert small_targets(page) == []
+    assert faint_words(page) == []
+    page.get_by_role("button", name="Send the rating").tap()
+
+    expect(page.get_by_role("status").first).to_contain_text("works on it again")
+    expect(page.locator("[aria-current=step]")).to_contain_text("In progress")
+    expect(page.locator("main")).not_to_contain_text("It flickers.")
+    expect(page).not_to_have_url(re.compile("thanks"))
+    assert fits(page)
+    assert faint_words(page) == []
+
+
+def test_without_scripts_who_says_no_needs_a_ground_and_loses_nothing(phone: Open, shared: Path) -> None:
+    page = phone(fixed_link("zh"), java_script_enabled=False)
+
+    page.get_by_text("没有解决", exact=True).tap()
+    page.get_by_role("button", name="提交：没有解决").tap()
+    expect(page.get_by_role("alert")).to_contain_text("请说明哪里没有解决")
+    page.set_input_files("#photos", [shared / "data/photos/nogps_noexif.jpg", shared / "data/photos/bad_truncated.jpg"])
+    page.get_by_label("哪里没有解决").fill("第二盏灯还是不亮")
+    page.get_by_role("button", name="提交：没有解决").tap()
+    expect(page.get_by_role("alert")).to_contain_text("无法读取")
+    expect(page.get_by_label("哪里没有解决")).to_have_value("第二盏灯还是不亮")
+    expect(page.get_by_label("照片 1")).to_be_checked()
+    page.get_by_role("button", name="提交：没有解决").tap()
+
+    expect(page.locator("[aria-current=step]")).to_contain_text("处理中")
+    expect(page.locator("main")).to_contain_text("已通知责任单位重新办理")
+    expect(page.locator("main")).not_to_contain_text("第二盏灯")
+
+
+def test_a_newer_page_does_not_take_away_what_is_being_typed(phone: Open) -> None:
+    link = fixed_link("en")
+    page, other = phone(link), phone(link)
+    page.get_by_text("No, it is not fixed").tap()
+    page.get_by_label("What is wrong").fill("The second lamp")
+
+    other.get_by_role("button", name="Yes, it is fixed").tap()
+    expect(other.locator("main")).to_contain_text("You said that it is fixed.")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(500)
+
+    expect(page.get_by_label("What is wrong")).to_have_value("The second lamp")
+    page.get_by_role("button", name="Send: it is not fixed").tap()
+    expect(page.locator("[aria-current=step]")).to_contain_text("In progress")
 
 
 @pytest.mark.parametrize("path", ["/", "/problems", "/track/nothing"])

@@ -15,13 +15,11 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.roles import Role
-from app.accounts.service import Person
 from app.catalogue.city import current_city
 from app.config import Settings
 from app.db import utcnow
-from app.dispatch.case import Asked
 from app.dispatch.escalation import act_on_breaches
-from app.fieldwork.service import Brought, take_step
+from app.fieldwork.service import Brought
 from app.notify import deliveries, keys, service, tasks
 from app.notify.errors import UnusableContact
 from app.notify.keys import Keys
@@ -42,6 +40,7 @@ ByServer = Callable[[str], Keys]
 pytestmark = pytest.mark.usefixtures("post_settings")
 
 UNIT = {"code": "440305007", "name_zh": "粤海街道办", "name_en": "Yuehai Street Office"}
+YUEHAI_OFFICE = "440305007-street_office"
 AN_HOUR = dt.timedelta(hours=1)
 LATER = make.NOW + AN_HOUR
 
@@ -159,7 +158,7 @@ def test_a_dispatch_by_hand_is_told_to_who_heard_no_unit_in_the_receipt(
     work(shenzhen)
     (receipt,) = inbox()
 
-    step(shenzhen, report, Role.DISPATCHER, Action.DISPATCH, unit="440305007-street_office")
+    make.take(shenzhen, report, Role.DISPATCHER, Action.DISPATCH, unit=YUEHAI_OFFICE, now=LATER)
     work(shenzhen)
 
     assert "a dispatcher is deciding" in body(receipt)
@@ -178,10 +177,12 @@ def test_a_hold_is_told_with_reason_and_end_and_a_decline_with_its_reason_in_bot
     work(shenzhen)
     until = dt.datetime(2026, 12, 1, 1, 0, tzinfo=dt.UTC)
 
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN)
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="等待配件", until=until, reference="2026-17")
+    make.take(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN, now=LATER)
+    make.take(
+        shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="等待配件", until=until, reference="2026-17", now=LATER
+    )
     held = told(shenzhen, work, inbox)
-    step(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="in_court", note="See our letter.")
+    make.take(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="in_court", note="See our letter.", now=LATER)
     declined = told(shenzhen, work, inbox)
 
     assert [subject.split(":")[0] for subject in held["one"]] == ["Work accepted", "On hold for now"]
@@ -198,14 +199,14 @@ def test_what_was_taken_on_after_all_has_no_unit_until_it_is_dispatched(
     shenzhen: Session, work: Work, inbox: Inbox
 ) -> None:
     report = make.make_report(shenzhen, contact="one@example.org", language="en")
-    step(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="not_found")
+    make.take(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="not_found", now=LATER)
     work(shenzhen)
 
-    step(shenzhen, report, Role.SUPERVISOR, Action.RECONSIDER, note="We looked in the wrong street.")
+    make.take(shenzhen, report, Role.SUPERVISOR, Action.RECONSIDER, note="We looked in the wrong street.", now=LATER)
     make.make_report(
         shenzhen, contact="two@example.org", language="en", same_as=id_of(shenzhen, report), now=LATER + AN_HOUR
     )
-    step(shenzhen, report, Role.DISPATCHER, Action.NOTE, note="We are looking for the owner.")
+    make.take(shenzhen, report, Role.DISPATCHER, Action.NOTE, note="We are looking for the owner.", now=LATER)
     new = told(shenzhen, work, inbox)
 
     again, note = new["one"].values()
@@ -224,9 +225,8 @@ def test_a_transfer_names_the_new_unit_and_not_the_reason_of_the_staff(
     report = make.make_report(shenzhen, contact="one@example.org", language="en")
     work(shenzhen)
 
-    step(
-        shenzhen, report, Role.DISPATCHER, Action.TRANSFER, unit="440305007-street_office", note="their budget is empty"
-    )
+    told_inside = "their budget is empty"
+    make.take(shenzhen, report, Role.DISPATCHER, Action.TRANSFER, unit=YUEHAI_OFFICE, note=told_inside, now=LATER)
     (words,) = told(shenzhen, work, inbox)["one"].values()
 
     assert "Yuehai" in words
@@ -238,9 +238,9 @@ def test_a_dispute_is_told_by_what_it_comes_to(shenzhen: Session, work: Work, in
     report = make.make_report(shenzhen, contact="one@example.org", language="en")
     work(shenzhen)
 
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.REFUSE, note="not our pole", reference="2026-4")
-    step(shenzhen, report, Role.CREW, Action.SECURE, note="The wire is taped off.")
-    step(shenzhen, report, Role.ADJUDICATOR, Action.RULE, unit="440305007-street_office", note="they built it")
+    make.take(shenzhen, report, Role.UNIT_MANAGER, Action.REFUSE, note="not our pole", reference="2026-4", now=LATER)
+    make.take(shenzhen, report, Role.CREW, Action.SECURE, note="The wire is taped off.", now=LATER)
+    make.take(shenzhen, report, Role.ADJUDICATOR, Action.RULE, unit=YUEHAI_OFFICE, note="they built it", now=LATER)
     new = told(shenzhen, work, inbox)["one"]
 
     assert [subject.split(":")[0] for subject in new] == [
@@ -264,7 +264,7 @@ def test_merged_reporters_hear_of_the_merge_and_of_each_later_step_once(
 
     merge(shenzhen, id_of(shenzhen, gone), into=id_of(shenzhen, stays), note="The same lamp.", by=by, now=LATER)
     merged = told(shenzhen, work, inbox)
-    step(shenzhen, stays, Role.CREW, Action.SIGN)
+    make.take(shenzhen, stays, Role.CREW, Action.SIGN, now=LATER)
     signed = told(shenzhen, work, inbox)
 
     (words,) = merged["one"].values()
@@ -309,7 +309,7 @@ def test_a_bad_rating_is_told_as_rework_and_the_next_repair_does_not_close_by_si
 
     rate(shenzhen, first, Said(overall=1, comment="a scandal"), now=LATER)
     rework = told(shenzhen, work, inbox)
-    fix(shenzhen, first, color="blue")
+    make.fix(shenzhen, first, now=LATER, color="blue")
     fixed = told(shenzhen, work, inbox)
 
     for words in (*rework["one"].values(), *rework["two"].values()):
@@ -349,16 +349,18 @@ def test_a_promise_that_has_passed_or_that_pauses_is_not_made_again(
     report = make.make_report(shenzhen, contact="one@example.org", language="en")
     due = show(shenzhen, report).work_order.due_at
     assert due is not None
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN)
+    make.take(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN, now=LATER)
     until = due + dt.timedelta(days=30)
     work(shenzhen)
 
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="waiting", until=until, reference="2026-17")
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.NOTE, note="still waiting")
+    make.take(
+        shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="waiting", until=until, reference="2026-17", now=LATER
+    )
+    make.take(shenzhen, report, Role.UNIT_MANAGER, Action.NOTE, note="still waiting", now=LATER)
     *_, waiting = told(shenzhen, work, inbox)["one"].values()
-    step(shenzhen, report, Role.UNIT_MANAGER, Action.RESUME)
+    make.take(shenzhen, report, Role.UNIT_MANAGER, Action.RESUME, now=LATER)
     (resumed,) = told(shenzhen, work, inbox)["one"].values()
-    step(shenzhen, report, Role.DISPATCHER, Action.TRANSFER, unit="440305007-street_office", note="why", now=until)
+    make.take(shenzhen, report, Role.DISPATCHER, Action.TRANSFER, unit=YUEHAI_OFFICE, note="why", now=until)
     (late,) = told(shenzhen, work, inbox)["one"].values()
 
     assert "to be fixed by" not in waiting
@@ -646,30 +648,11 @@ def id_of(session: Session, report: Report) -> str:
     return show(session, report).work_order.public_id
 
 
-def step(
-    session: Session, report: Report, role: Role, action: Action, *, now: dt.datetime = LATER, **asked: Any
-) -> Person:
-    """Take a step with the work order of a report; give who took it."""
-    by, _ = make.make_person(session, role)
-    brought = Brought(ids=asked.pop("photo_ids", ()))
-    take_step(session, id_of(session, report), Asked(action=action, **asked), brought=brought, by=by, now=now)
-    session.flush()
-    return by
-
-
-def fix(session: Session, report: Report, *, color: str = "green") -> None:
-    photo = make.make_after_photo(session, color=color)
-    photo.claimed_at = None
-    session.flush()
-    step(session, report, Role.CREW, Action.FIX, photo_ids=[photo.id])
-
-
 def fixed_for_two(session: Session) -> tuple[Report, Report]:
     """Give two reports of one problem that its unit says is fixed."""
     first = make.make_report(session, contact="one@example.org", language="en")
     second = make.make_report(session, contact="two@example.org", language="en", same_as=id_of(session, first))
-    step(session, first, Role.CREW, Action.SIGN)
-    fix(session, first)
+    make.fix(session, first, now=LATER)
     return first, second
 
 

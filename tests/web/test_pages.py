@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 from html.parser import HTMLParser
@@ -17,16 +18,22 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from app import db
+from app.accounts.roles import Role
+from app.catalogue.city import current_city
+from app.db import utcnow
 from app.geo.datums import Datum
 from app.media.models import Photo
-from app.reports.models import Report
+from app.notify.keys import tracking_secret
+from app.reports.models import Rating, Report
+from app.reports.service import show
 from app.web import words
+from app.web.answers import STARS, Thanks
 from app.web.catalogue import problem_kinds
 from app.web.draft import FIELDS
 from app.web.texts import PROBLEMS, TEXTS
-from app.workorders.lifecycle import INTERNAL, EventKind, State, Step
+from app.workorders.lifecycle import INTERNAL, Action, EventKind, State, Step
 from app.workorders.models import WorkOrder
-from tests.make import YUEHAI, make_photo
+from tests.make import NOW, YUEHAI, fix, make_photo, make_report, take
 
 TEMPLATES = Path(__file__).parents[2] / "app/web/templates"
 
@@ -185,6 +192,301 @@ def test_what_went_wrong_is_said_in_the_language_of_the_page(client: FlaskClient
     assert "照片 notes.txt 无法读取" in named.text
 
 
+def link_of(report: Report, language: str = "en") -> str:
+    return f"/track/{tracking_secret(report.id)}?lang={language}"
+
+
+def answer_of(report: Report, step: str, language: str = "en") -> str:
+    return f"/track/{tracking_secret(report.id)}/{step}?lang={language}"
+
+
+def fixed_report(session: Session, **over: Any) -> Report:
+    now = utcnow()
+    report = make_report(session, now=now, **over)
+    fix(session, report, now=now, note="New lamp.")
+    return report
+
+
+def state_of(session: Session, report: Report) -> State:
+    session.expire_all()
+    return show(session, report).work_order.state
+
+
+def chosen(page: str) -> dict[str, str]:
+    """Give the stars that are chosen on a page."""
+    return dict(re.findall(r'<input type="radio" id="\w+" name="(\w+)" value="(\d?)" checked', page))
+
+
+def test_before_it_is_fixed_the_page_asks_nothing(client: FlaskClient, shenzhen: Session) -> None:
+    page = client.get(link_of(make_report(shenzhen, now=utcnow())))
+
+    assert 'http-equiv="refresh"' in page.text
+    assert "Is it fixed?" not in page.text
+    assert "<form" not in page.text
+
+
+def test_a_repair_is_shown_before_and_after_and_asks_for_an_answer(client: FlaskClient, shenzhen: Session) -> None:
+    sent = client.post("/", data=filled(client, photos=picture(), lang="en"))
+    report = shenzhen.scalars(select(Report)).one()
+    fix(shenzhen, report, now=utcnow())
+
+    page = client.get(sent.headers["Location"])
+
+    assert "If nobody objects, it closes on" in page.text
+    assert re.findall(r"<figcaption>(\w+)</figcaption>", page.text) == ["Before", "After"]
+    assert re.findall(r'action="/track/\w+/(\w+)\?lang=en"', page.text) == ["confirm", "object", "rate"]
+    # Without scripts the page must not be loaded again while somebody types.
+    assert 'http-equiv="refresh"' not in page.text
+    assert not re.search(r"<script(?![^>]*src=)|style=|onclick=", page.text)
+
+
+def test_who_says_yes_is_thanked_and_not_asked_again(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+
+    sent = client.post(answer_of(report, "confirm"))
+    page, later = client.get(sent.headers["Location"]), client.get(link_of(report))
+
+    assert sent.status_code == 303
+    assert "Thank you for looking." in page.text
+    assert "Thank you" not in later.text
+    for shown in (page, later):
+        assert "You said that it is fixed." in shown.text
+        assert "Yes, it is fixed" not in shown.text
+        assert "No, it is not fixed" in shown.text
+
+
+def test_the_yes_of_one_reporter_is_not_the_yes_of_another(client: FlaskClient, shenzhen: Session) -> None:
+    first = make_report(shenzhen, now=utcnow())
+    second = make_report(shenzhen, now=utcnow(), same_as=show(shenzhen, first).work_order.public_id)
+    fix(shenzhen, first, now=utcnow())
+
+    client.post(answer_of(first, "confirm"))
+
+    assert "Yes, it is fixed" in client.get(link_of(second)).text
+    assert "You said that it is fixed." in client.get(link_of(first)).text
+
+
+def test_who_says_no_with_a_photo_sees_that_it_is_worked_on_again(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+
+    sent = client.post(answer_of(report, "object"), data={"reason": "", "photos": picture("blue")})
+    page = client.get(sent.headers["Location"])
+
+    assert sent.status_code == 303
+    assert state_of(shenzhen, report) is State.IN_PROGRESS
+    assert "works on it again" in page.text
+    assert 'alt="Photo of this step"' in page.text
+    assert "Is it fixed?" not in page.text
+    assert re.search(r'worked on again: .*\s+<p class="hint">due by', page.text)
+
+
+def test_a_no_without_a_ground_is_refused_in_plain_words(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+
+    sent = {language: client.post(answer_of(report, "object", language)) for language in ("zh", "en")}
+
+    assert [page.status_code for page in sent.values()] == [422, 422]
+    assert "请说明哪里没有解决" in sent["zh"].text
+    assert re.search(r'id="reason_fault">Say in a few words what is wrong', sent["en"].text)
+    assert '<details class="unfold" open>' in sent["en"].text
+    assert state_of(shenzhen, report) is State.FIXED
+
+
+def test_a_bad_photo_costs_an_objection_neither_its_words_nor_its_good_photos(
+    client: FlaskClient, shenzhen: Session
+) -> None:
+    report = fixed_report(shenzhen)
+    files = [picture("red"), (io.BytesIO(b"words"), "notes.txt")]
+
+    refused = client.post(answer_of(report, "object"), data={"reason": "Still <dark>", "photos": files})
+    ids = kept_photos(refused.text)
+    sent = client.post(answer_of(report, "object"), data={"reason": "Still <dark>", "photo_ids": ids})
+
+    assert refused.status_code == 422
+    assert "notes.txt" in refused.text
+    assert "Still &lt;dark&gt;</textarea>" in refused.text
+    assert len(ids) == 1
+    assert sent.status_code == 303
+    objected = show(shenzhen, report).events[-1]
+    assert objected.payload is not None
+    assert objected.payload.content["photos"] == ids
+
+
+def test_a_good_rating_is_kept_and_can_be_changed(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+    said = {"overall": "4", "speed": "2", "attitude": "", "comment": "quick"}
+
+    sent = client.post(answer_of(report, "rate"), data=said)
+    page = client.get(sent.headers["Location"])
+    client.post(answer_of(report, "rate"), data={"overall": "5"})
+
+    assert sent.status_code == 303
+    assert "Thank you for your rating." in page.text
+    assert "You gave 4 of 5." in page.text
+    assert chosen(page.text) == {"overall": "4", "speed": "2", "attitude": "", "result": ""}
+    assert "quick</textarea>" in page.text
+    assert "You said that it is fixed." in page.text
+    rating = shenzhen.scalars(select(Rating).execution_options(populate_existing=True)).one()
+    assert (rating.overall, rating.speed, rating.attitude, rating.comment) == (5, None, None, "")
+
+
+def test_a_rating_of_2_shows_that_it_is_worked_on_again(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+
+    sent = client.post(answer_of(report, "rate"), data={"overall": "2"})
+    again = client.get(sent.headers["Location"])
+    fix(shenzhen, report, now=utcnow(), color="blue")
+    fixed = client.get(sent.headers["Location"])
+
+    assert "works on it again" in again.text
+    assert re.search(r'aria-current="step">\s.*\s.*In progress', again.text)
+    # The thanks of then are not true any more, and the rating was for the repair before.
+    assert "Thank you" not in fixed.text
+    assert "You gave" not in fixed.text
+    assert "it closes on" not in fixed.text
+
+
+@pytest.mark.parametrize("overall", ["", "0", "6", "3.5", "five", "²"])
+def test_a_rating_without_its_stars_is_refused_and_loses_nothing(
+    client: FlaskClient, shenzhen: Session, overall: str
+) -> None:
+    report = fixed_report(shenzhen)
+
+    sent = client.post(answer_of(report, "rate"), data={"overall": overall, "result": "3", "comment": "tidy"})
+
+    assert sent.status_code == 422
+    assert re.search(r'id="overall_fault">Choose 1 to 5.', sent.text)
+    assert chosen(sent.text) == {"speed": "", "attitude": "", "result": "3"}
+    assert "tidy</textarea>" in sent.text
+    assert state_of(shenzhen, report) is State.FIXED
+
+
+def test_an_answer_that_comes_when_it_has_moved_on_keeps_its_words_on_the_page(
+    client: FlaskClient, shenzhen: Session
+) -> None:
+    report = fixed_report(shenzhen)
+    client.post(answer_of(report, "object"), data={"reason": "dark"})
+
+    refused = client.post(answer_of(report, "object"), data={"reason": "The second lamp <too>"})
+    confirmed = client.post(answer_of(report, "confirm", "zh"))
+
+    assert (refused.status_code, confirmed.status_code) == (409, 409)
+    assert "It has moved on" in refused.text
+    assert "What you wrote was not sent:" in refused.text
+    assert "The second lamp &lt;too&gt;</blockquote>" in refused.text
+    assert "这张工单的状态已经变化" in confirmed.text
+    assert "没有提交" not in confirmed.text
+    assert 'data-tag=""' in refused.text
+    assert "ETag" not in refused.headers
+
+
+def test_nothing_can_be_rated_before_the_first_repair(client: FlaskClient, shenzhen: Session) -> None:
+    report = make_report(shenzhen, now=utcnow())
+
+    sent = client.post(answer_of(report, "rate"), data={"overall": "3"})
+
+    assert sent.status_code == 409
+    assert "The unit has not said yet that it is fixed" in sent.text
+
+
+def test_a_closed_one_is_asked_about_for_some_days_and_not_for_ever(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+    take(shenzhen, report, Role.SUPERVISOR, Action.CLOSE, now=utcnow())
+    work_order = show(shenzhen, report).work_order
+    open_page = client.get(link_of(report))
+    days = current_city(shenzhen).limits.rating_days
+    work_order.closed_at = utcnow() - dt.timedelta(days=days, seconds=1)
+    shenzhen.flush()
+
+    late_page = client.get(link_of(report), headers={"If-None-Match": open_page.headers["ETag"]})
+    sent = client.post(answer_of(report, "object"), data={"reason": "dark again"})
+
+    assert "It is closed. If it is not fixed, say so until" in open_page.text
+    assert re.findall(r'action="/track/\w+/(\w+)\?lang=en"', open_page.text) == ["object", "rate"]
+    assert late_page.status_code == 200
+    assert "<form" not in late_page.text
+    assert sent.status_code == 409
+    assert "closed too long ago" in sent.text
+    assert "dark again</blockquote>" in sent.text
+
+
+@pytest.mark.parametrize("step", ["confirm", "object", "rate"])
+def test_the_address_of_an_answer_leads_back_to_the_report(client: FlaskClient, shenzhen: Session, step: str) -> None:
+    report = fixed_report(shenzhen)
+
+    opened, nowhere = client.get(answer_of(report, step)), client.post(f"/track/nothing/{step}", data={"overall": "5"})
+
+    assert (opened.status_code, opened.headers["Location"]) == (302, link_of(report))
+    assert nowhere.status_code == 404
+    assert client.get(f"/track/{tracking_secret(report.id)}/other").status_code == 404
+
+
+def test_too_many_answers_leave_the_words_on_the_page(
+    client: FlaskClient, app: Flask, shenzhen: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = fixed_report(shenzhen)
+    monkeypatch.setitem(app.config, "REPORTS_PER_MINUTE", 1)
+
+    for _ in range(2):
+        sent = client.post(answer_of(report, "rate"), data={"overall": "4", "comment": "tidy"})
+
+    assert sent.status_code == 429
+    assert "tidy</textarea>" in sent.text
+    assert int(sent.headers["Retry-After"]) <= 60
+
+
+def test_photos_that_are_too_large_together_lead_back_to_the_report(
+    client: FlaskClient, app: Flask, shenzhen: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = fixed_report(shenzhen)
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 1000)
+
+    sent = client.post(answer_of(report, "object"), data={"photos": picture()})
+
+    assert sent.status_code == 413
+    assert f'href="{link_of(report)}"' in sent.text
+
+
+def test_a_decline_says_why_and_what_would_change_it(client: FlaskClient, shenzhen: Session) -> None:
+    report = make_report(shenzhen, now=utcnow())
+    take(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="in_court", note="See <the> letter.", now=utcnow())
+
+    chinese, english = (client.get(link_of(report, language)).text for language in ("zh", "en"))
+
+    for said in ("It is before a court", "Report it again if it stands", "See &lt;the&gt; letter."):
+        assert said in english
+    for said in ("已进入诉讼", "可再次反映", "不予受理"):
+        assert said in chinese
+
+
+def test_a_hold_says_why_and_until_when_and_promises_no_other_time(client: FlaskClient, shenzhen: Session) -> None:
+    report = make_report(shenzhen, now=NOW)
+    take(shenzhen, report, Role.UNIT_MANAGER, Action.SIGN)
+    until = dt.datetime(2026, 12, 1, 1, 0, tzinfo=dt.UTC)
+    take(shenzhen, report, Role.UNIT_MANAGER, Action.HOLD, note="The part is ordered.", until=until, reference="2026-1")
+
+    page = client.get(link_of(report)).text
+    card = page[page.index('class="card pause"') : page.index('id="steps"')]
+    facts = page[page.index('class="card facts"') : page.index('class="history"')]
+
+    assert "The part is ordered." in card
+    assert "The work goes on by Tue 1 Dec, 09:00." in card
+    assert "due by" not in facts
+
+
+def test_a_promise_that_was_broken_is_called_late(client: FlaskClient, shenzhen: Session) -> None:
+    report = make_report(shenzhen, now=utcnow())
+    early = client.get(link_of(report))
+    show(shenzhen, report).work_order.due_at = utcnow() - dt.timedelta(minutes=1)
+    shenzhen.flush()
+
+    late = client.get(link_of(report), headers={"If-None-Match": early.headers["ETag"]})
+
+    assert "it is late" not in early.text
+    assert late.status_code == 200
+    assert "it is late" in late.text
+
+
 def test_every_kind_of_problem_has_an_anchor(client: FlaskClient) -> None:
     page = client.get("/problems")
 
@@ -199,8 +501,10 @@ def test_every_text_is_there_in_every_language_and_none_is_unused() -> None:
     public = [kind for kind in EventKind if kind not in INTERNAL]
     for prefix, members in (("step", Step), ("state", State), ("kind", public), ("datum", Datum)):
         used |= {f"{prefix}_{each.value}" for each in members}
-    used |= {f"fault_{name}" for name in FIELDS if name != "same_as"}
-    used = {key for key in used if not key.endswith("_")} | {"due", "was_due"}
+    used |= {f"fault_{name}" for name in (*FIELDS, "overall", "reason", "comment") if name != "same_as"}
+    used |= {f"rate_{name}" for name in STARS} | {f"thanks_{thanks.value}" for thanks in Thanks}
+    used = {key for key in used if not key.endswith("_")}
+    used |= {"due", "was_due", "overdue", "after_photo", "photo_of_step", "error_title", "sorry_title"}
 
     assert TEXTS["zh"].keys() == TEXTS["en"].keys()
     assert used == set(TEXTS["zh"])

@@ -3,8 +3,19 @@
 (() => {
   const tag = document.getElementById("steps").dataset.tag;
   const LOOK_SECONDS = 20;
+  // Thanks are said once: not to who opens the link again or gets it.
+  const here = new URL(location.href);
+  if (here.searchParams.has("thanks")) {
+    here.searchParams.delete("thanks");
+    history.replaceState(null, "", here);
+  }
+  // What is being typed must not be taken away by a newer page. A page that was refused has no tag, and is left alone.
+  let typing = !tag;
+  document.querySelectorAll("main form").forEach((form) => {
+    ["click", "focusin", "input"].forEach((kind) => form.addEventListener(kind, () => { typing = true; }));
+  });
   const look = async () => {
-    if (document.hidden) return;
+    if (document.hidden || typing) return;
     try {
       const answer = await fetch(location.href, { headers: { "If-None-Match": tag }, cache: "no-store" });
       if (answer.status === 200) location.reload();
