@@ -22,7 +22,7 @@ from app.media.models import Photo
 from app.reports.joining import FIXED_DAYS
 from app.reports.models import Rating, Report, ReportLink, ReportPhoto, SpotCheck
 from app.workorders.lifecycle import State
-from app.workorders.models import LIVE, EventKind, TimelineEvent, WorkOrder
+from app.workorders.models import LIVE, EventKind, TimelineEvent, TimelinePayload, WorkOrder
 
 SUGGESTED = 3
 WITHOUT_ITEM_M = 50.0
@@ -117,6 +117,22 @@ def has_confirmed(session: Session, report_id: UUID, work_order: WorkOrder) -> b
         TimelineEvent.at >= work_order.fixed_at,
     )
     return session.scalar(statement.limit(1)) is not None
+
+
+def last_objection(session: Session, report_id: UUID, work_order: WorkOrder) -> dict[str, Any] | None:
+    """Give what history keeps of the last time that a reporter said it is not fixed; None before they did."""
+    statement = (
+        select(TimelinePayload.content)
+        .join(TimelineEvent, TimelineEvent.id == TimelinePayload.event_id)
+        .where(
+            TimelineEvent.work_order_id == work_order.id,
+            TimelineEvent.kind == EventKind.OBJECTED,
+            TimelineEvent.by == f"{Role.REPORTER}:{report_id}",
+        )
+        .order_by(TimelineEvent.number.desc())
+        .limit(1)
+    )
+    return session.scalars(statement).one_or_none()
 
 
 def reports_of(session: Session, work_order_id: UUID) -> Sequence[Report]:

@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from app.media.queries import find_photos
 from app.reports.models import Rating
-from app.reports.queries import POOR, has_confirmed, rating_of
+from app.reports.queries import POOR, has_confirmed, last_objection, rating_of
 from app.reports.schemas import ObjectionIn, RatingIn
-from app.reports.service import Said, Track
+from app.reports.service import Said, Track, track
 from app.web.draft import load, read_ids
 from app.workorders.lifecycle import OPEN, State
 
@@ -109,3 +110,17 @@ def stand(session: Session, found: Track, *, now: dt.datetime) -> Standing:
         late=due is not None and due < now,
         open_until=open_until,
     )
+
+
+def was_taken(session: Session, draft: Answer) -> bool:
+    """Tell whether a refused objection is the one that was taken before: sent twice, or its answer lost on the way.
+
+    The same words and the same bytes are the same objection, while it is being worked on because of it.
+    """
+    found = track(session, draft.secret)
+    said = last_objection(session, found.report.id, found.work_order)
+    if draft.step is not Step.OBJECT or said is None or found.work_order.state not in OPEN:
+        return False
+    mine = {photo.digest for photo in find_photos(session, draft.photo_ids)}
+    theirs = {photo.digest for photo in find_photos(session, [UUID(photo) for photo in said.get("photos", ())])}
+    return (said.get("reason"), theirs) == (draft.reason(), mine)

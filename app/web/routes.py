@@ -29,6 +29,7 @@ from app.fieldwork.service import Brought
 from app.geo.datums import Datum, to_wgs84
 from app.geo.types import Point
 from app.media import service as media
+from app.media.errors import NoSuchPhoto
 from app.media.models import Photo
 from app.media.queries import find_photos
 from app.reports import service
@@ -36,9 +37,10 @@ from app.reports.errors import KeyReused, NoSuchReport
 from app.reports.queries import POOR, Similar, find_similar, was_filed
 from app.reports.views import show_picture, show_track, version_of
 from app.web import files, words
-from app.web.answers import Answer, Step, Thanks, stand
+from app.web.answers import Answer, Step, Thanks, stand, was_taken
 from app.web.catalogue import problem_kinds
 from app.web.draft import Draft, accept_each
+from app.workorders.errors import IllegalMove
 
 blp = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 blp.after_request(files.set_caching)
@@ -153,6 +155,19 @@ def problems() -> str:
 def no_such_report(_: NoSuchReport) -> tuple[str, int]:
     """Say in plain words that the link leads nowhere."""
     return render_template("missing.html"), 404
+
+
+@blp.errorhandler(IllegalMove)
+@blp.errorhandler(NoSuchPhoto)
+def sent_before(problem: IllegalMove | NoSuchPhoto) -> Response:
+    """Thank who sent one objection twice, as the first time; everybody else learns what is wrong."""
+    draft = g.get("draft")
+    if isinstance(draft, Answer):
+        with Reading() as session:
+            taken = was_taken(session, draft)
+        if taken:
+            return _thank(draft.secret, Thanks.AGAIN)
+    return show_problem(problem)
 
 
 @blp.errorhandler(Problem)

@@ -380,6 +380,29 @@ def test_an_answer_that_comes_when_it_has_moved_on_keeps_its_words_on_the_page(
     assert "ETag" not in refused.headers
 
 
+def test_an_objection_that_is_sent_twice_is_thanked_twice_and_kept_once(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+    said = [{"reason": "dark", "photos": picture("red")} for _ in range(2)]
+
+    first, again = (client.post(answer_of(report, "object"), data=each) for each in said)
+    other = client.post(answer_of(report, "object"), data={"reason": "dark", "photos": picture("blue")})
+
+    assert (first.status_code, again.status_code, other.status_code) == (303, 303, 409)
+    assert again.headers["Location"] == first.headers["Location"]
+    objected = [event for event in show(shenzhen, report).events if event.kind is EventKind.OBJECTED]
+    assert len(objected) == 1
+
+
+def test_an_objection_with_kept_photos_can_be_sent_twice(client: FlaskClient, shenzhen: Session) -> None:
+    report = fixed_report(shenzhen)
+    files = [picture("red"), (io.BytesIO(b"words"), "notes.txt")]
+    ids = kept_photos(client.post(answer_of(report, "object"), data={"photos": files}).text)
+
+    sent = [client.post(answer_of(report, "object"), data={"photo_ids": ids}).status_code for _ in range(2)]
+
+    assert sent == [303, 303]
+
+
 def test_nothing_can_be_rated_before_the_first_repair(client: FlaskClient, shenzhen: Session) -> None:
     report = make_report(shenzhen, now=utcnow())
 
