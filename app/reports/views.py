@@ -117,9 +117,12 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
 
 
 def _show_line(event: TimelineEvent) -> View:
+    content = event.payload.content if event.payload else {}
+    seen = [*content.get("photos", ()), *content.get("own_photos", ())]
     return {
         **show_event(event),
-        "content": event.payload.content if event.payload else {},
+        "content": content,
+        "photos": [show_picture(photo_id) for photo_id in seen],
         "number": event.number,
         "by": event.by,
         "public": event.public,

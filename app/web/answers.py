@@ -122,5 +122,5 @@ def was_taken(session: Session, draft: Answer) -> bool:
     if draft.step is not Step.OBJECT or said is None or found.work_order.state not in OPEN:
         return False
     mine = {photo.digest for photo in find_photos(session, draft.photo_ids)}
-    theirs = {photo.digest for photo in find_photos(session, [UUID(photo) for photo in said.get("photos", ())])}
+    theirs = {photo.digest for photo in find_photos(session, [UUID(photo) for photo in said.get("own_photos", ())])}
     return (said.get("reason"), theirs) == (draft.reason(), mine)

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from app.api import problems as answers
+from app.api.clock import now
 from app.api.guard import public
 from app.api.ratelimit import count_request
 from app.api.uploads import read_each
@@ -23,7 +24,7 @@ from app.catalogue.city import current_city
 from app.catalogue.models import Item, Joining
 from app.catalogue.queries import list_items
 from app.catalogue.service import get_item
-from app.db import Reading, Session, utcnow
+from app.db import Reading, Session
 from app.errors import Problem, TooLarge, Unavailable
 from app.fieldwork.service import Brought
 from app.geo.datums import Datum, to_wgs84
@@ -92,7 +93,7 @@ def file() -> Response | str:
         return render_template("same.html", draft=draft, found=found, picture=show_picture)
     new = service.NewReport(**fields, idempotency_key=draft.key, photo_ids=draft.photo_ids)
     with Session.begin() as session:
-        filed = service.file_report(session, new, now=utcnow())
+        filed = service.file_report(session, new, now=now())
         shown = service.show(session, filed.report)
     secret = shown.tracking_url.rsplit("/", 1)[1]
     return redirect(url_for("web.track", secret=secret, lang=g.language), code=303)
@@ -118,7 +119,7 @@ def confirm(secret: str) -> Response:
     """Take the word of a reporter that it is fixed."""
     _begin_answer(secret, Step.CONFIRM)
     with Session.begin() as session:
-        service.confirm(session, service.find_report(session, secret), now=utcnow())
+        service.confirm(session, service.find_report(session, secret), now=now())
     return _thank(secret, Thanks.CONFIRM)
 
 
@@ -130,7 +131,7 @@ def object_to(secret: str) -> Response:
     _keep_photos(draft)
     reason, brought = draft.reason(), Brought(ids=draft.photo_ids)
     with Session.begin() as session:
-        service.object_to(session, service.find_report(session, secret), reason=reason, brought=brought, now=utcnow())
+        service.object_to(session, service.find_report(session, secret), reason=reason, brought=brought, now=now())
     return _thank(secret, Thanks.AGAIN)
 
 
@@ -140,7 +141,7 @@ def rate(secret: str) -> Response:
     """Take a rating."""
     said = _begin_answer(secret, Step.RATE).said()
     with Session.begin() as session:
-        service.rate(session, service.find_report(session, secret), said, now=utcnow())
+        service.rate(session, service.find_report(session, secret), said, now=now())
     return _thank(secret, Thanks.AGAIN if said.overall <= POOR else Thanks.RATE)
 
 
@@ -234,7 +235,7 @@ def _track(secret: str, draft: Answer | None = None, problem: Problem | None = N
     """Show a report, and an answer that was refused with the reason; that page has no tag and is never kept."""
     with Reading() as session:
         found = service.track(session, secret)
-        standing = stand(session, found, now=utcnow())
+        standing = stand(session, found, now=now())
         kept = _unclaimed(session, draft) if draft else []
     version = f"{version_of(found)} {standing.version} {g.language} {files.RELEASE}"
     tag = hashlib.blake2b(version.encode(), digest_size=12).hexdigest()
@@ -299,7 +300,7 @@ def _keep_photos(draft: Draft | Answer) -> None:
 
 
 def _record(session: SessionType, accepted: Sequence[media.Accepted]) -> list[UUID]:
-    return [media.record(session, photo, now=utcnow(), claimed=False).id for photo in accepted]
+    return [media.record(session, photo, now=now(), claimed=False).id for photo in accepted]
 
 
 def _suggestions(draft: Draft, fields: dict[str, Any]) -> Sequence[Similar]:
@@ -311,7 +312,7 @@ def _suggestions(draft: Draft, fields: dict[str, Any]) -> Sequence[Similar]:
         if was_filed(session, draft.key):
             return []  # its answer was lost on the way: the resident must not be asked about their own report
         point = _point(session, draft, fields)
-        return find_similar(session, point, item=item, city=g.city, now=utcnow()) if point else []
+        return find_similar(session, point, item=item, city=g.city, now=now()) if point else []
 
 
 def _point(session: SessionType, draft: Draft, fields: dict[str, Any]) -> Point | None:

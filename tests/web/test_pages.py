@@ -309,7 +309,7 @@ def test_a_bad_photo_costs_an_objection_neither_its_words_nor_its_good_photos(
     assert sent.status_code == 303
     objected = show(shenzhen, report).events[-1]
     assert objected.payload is not None
-    assert objected.payload.content["photos"] == ids
+    assert objected.payload.content["own_photos"] == ids
 
 
 def test_a_good_rating_is_kept_and_can_be_changed(client: FlaskClient, shenzhen: Session) -> None:

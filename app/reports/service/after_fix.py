@@ -67,7 +67,8 @@ def object_to(session: Session, report: Report, *, reason: str, brought: Brought
     grounds = {Need.GROUNDS} if reason or photos else set()
     move = find_move(work_order.state, Action.OBJECT, by.role, grounds)
     content = _own(report) | begin_again(session, work_order, city=city, now=now)
-    content |= {"reason": reason, "photos": [str(photo.id) for photo in photos]}
+    # Words and photos of one reporter are for staff: the other reporters hear that it is worked on again.
+    content |= {"reason": reason, "own_photos": [str(photo.id) for photo in photos]}
     event = service.take(session, work_order, move, by=by, city=city, now=now, content=content)
     for photo in photos:
         session.add(Evidence(event_id=event.id, photo_id=photo.id, work_order_id=work_order.id, after=False))
