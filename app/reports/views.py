@@ -48,6 +48,15 @@ def show_event(event: TimelineEvent) -> View:
     }
 
 
+def _show_to(report: Report, event: TimelineEvent) -> View:
+    """Show a line to a reporter, with the photos of their own objection."""
+    shown = show_event(event)
+    content = event.payload.content if event.payload else {}
+    if content.get("report") == str(report.id):
+        shown["photos"] += [show_picture(photo_id) for photo_id in content.get("own_photos", ())]
+    return shown
+
+
 def show_track(found: Track) -> View:
     """Show a report to the one who sent it."""
     report, work_order = found.report, found.work_order
@@ -65,7 +74,7 @@ def show_track(found: Track) -> View:
         "unit": found.unit,
         "due_at": work_order.due_at,
         "steps": found.steps,
-        "events": [show_event(event) for event in found.events],
+        "events": [_show_to(report, event) for event in found.events],
         "photos": [show_picture(photo.id) for photo in found.photos],
         "attribution": found.city.attribution,
     }
