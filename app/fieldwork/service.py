@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.service import Person
 from app.catalogue.city import current_city
 from app.dispatch.case import Asked, Case, study
+from app.dispatch.queries import open_parts
 from app.dispatch.service import VERBS
 from app.dispatch.service.again import begin_again
 from app.errors import Problem
@@ -194,7 +195,15 @@ def _sign_one(session: Session, public_id: str, by: Person, now: dt.datetime, ph
     asked = Asked(action=Action.SIGN, phone_at=phone_at)
     try:
         with session.begin_nested():
-            taken = take_step(session, public_id, asked, brought=Brought(), by=by, now=now)
+            work_order = workorders.lock_work_order(session, public_id, by=by, city=current_city(session))
+            if not _is_signed(session, work_order, by):
+                take_step(session, public_id, asked, brought=Brought(), by=by, now=now)
     except Problem as refusal:
         return Signed(public_id, None, refusal)
-    return Signed(public_id, taken.work_order)
+    return Signed(public_id, work_order)
+
+
+def _is_signed(session: Session, work_order: WorkOrder, by: Person) -> bool:
+    """Tell whether the person's unit signed before: a phone that heard no answer sends its batch again."""
+    parts = [part for part in open_parts(session, work_order.id) if by.all_units or part.unit_code == by.unit]
+    return bool(parts) and all(part.signed_at is not None for part in parts)

@@ -62,7 +62,7 @@ def test_a_batch_signs_for_each_and_tells_what_was_refused(town: Town) -> None:
 
     assert [(each["signed"], each["state"]) for each in first] == [(True, "in_progress"), (False, None), (False, None)]
     assert first[1]["problem"]["type"] == "no-such-work-order"
-    assert [each["signed"] for each in again] == [False, False, False]
+    assert [each["signed"] for each in again] == [True, False, False]  # its answer may have been lost on the way
     assert town.kinds(mine).count("signed") == 1
     assert town.kinds(other) == ["received", "dispatched"]
 
