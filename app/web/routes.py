@@ -106,7 +106,7 @@ def track(secret: str) -> Response:
     return _track(secret)
 
 
-@blp.get(f"/track/<secret>/<any({', '.join(Step)}):step>")
+@blp.get(f"/track/<secret>/<any({','.join(Step)}):step>")
 @public
 def answer(secret: str, step: str) -> Response:  # noqa: ARG001  # it is in the address of a page that was refused
     """Show the report where the address of an answer is opened again."""
