@@ -25,6 +25,11 @@ def checks_of(session: Session, work_order_id: UUID) -> Sequence[EvidenceCheck]:
     return session.scalars(statement).all()
 
 
+def check_of(session: Session, event_id: UUID) -> EvidenceCheck | None:
+    """Give the evidence check of a step; None of one that is no repair."""
+    return session.scalars(select(EvidenceCheck).where(EvidenceCheck.event_id == event_id)).one_or_none()
+
+
 def open_checks(
     session: Session, *, by: Person, limit: int, after: Sequence[Any] | None = None
 ) -> Sequence[EvidenceCheck]:

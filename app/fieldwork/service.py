@@ -20,6 +20,7 @@ from app.errors import Problem
 from app.fieldwork import evidence
 from app.fieldwork.errors import NotAStep, StaleVersion, StepKeyReused
 from app.fieldwork.models import EvidenceCheck, Verdict
+from app.fieldwork.queries import check_of
 from app.jobs import enqueue
 from app.media import service as media
 from app.media.models import Photo
@@ -27,6 +28,9 @@ from app.workorders import service as workorders
 from app.workorders.lifecycle import Action, EventKind, Move, Need, State, find_move
 from app.workorders.models import Evidence, TakenStep, TimelineEvent, WorkOrder
 from app.workorders.timeline import canonical
+
+# The steps whose photos show the work itself, to everybody who reported it.
+SHOWN = (Action.NOTE, Action.FIX, Action.SECURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,10 @@ def take_step(
         raise NotAStep(asked.action)
     city = current_city(session)
     work_order = workorders.lock_work_order(session, public_id, by=by, city=city)
-    if key is not None and _taken_before(session, key, _digest(public_id, asked, brought, by)):
-        return Taken(work_order, replayed=True)
+    digest = _digest(public_id, asked, brought, by)
+    before = _taken_before(session, key, digest) if key is not None else None
+    if before is not None:
+        return Taken(work_order, check_of(session, before.event_id), replayed=True)
     if matches is not None and not matches(work_order.version):
         raise StaleVersion
     asked = replace(asked, photos=brought.record(session, now=now))
@@ -82,15 +88,17 @@ def take_step(
     move = find_move(work_order.state, asked.action, by.role, needs, case.facts)
     event = _take(session, case, move)
     if key is not None:
-        digest = _digest(public_id, asked, brought, by)
-        session.add(TakenStep(key=key, work_order_id=work_order.id, digest=digest, arrived_at=now))
+        taken = TakenStep(key=key, work_order_id=work_order.id, event_id=event.id, digest=digest, arrived_at=now)
+        session.add(taken)
     return Taken(work_order, _follow(session, case, event))
 
 
 def _take(session: Session, case: Case, move: Move) -> TimelineEvent:
     asked, work_order = case.asked, case.work_order
     content = VERBS[asked.action](session, case)
-    content |= {"photos": [str(photo.id) for photo in asked.photos]} if asked.photos else {}
+    # What proves a refusal or a hold may be a paper of the office: it is for staff.
+    shown = "photos" if asked.action in SHOWN else "own_photos"
+    content |= {shown: [str(photo.id) for photo in asked.photos]} if asked.photos else {}
     content |= {"phone_at": asked.phone_at.isoformat()} if asked.phone_at else {}
     public = asked.public if move.tells is EventKind.NOTE else None
     event = workorders.take(
@@ -147,12 +155,12 @@ def _digest(public_id: str, asked: Asked, brought: Brought, by: Person) -> bytes
     return hashlib.sha256(canonical([str(by.id), public_id, said, photos])).digest()
 
 
-def _taken_before(session: Session, key: UUID, digest: bytes) -> bool:
-    """Tell whether the step of a key was taken. Raises StepKeyReused where the key stood for another one."""
+def _taken_before(session: Session, key: UUID, digest: bytes) -> TakenStep | None:
+    """Give the step that was taken under a key. Raises StepKeyReused where the key stood for another one."""
     known = session.get(TakenStep, key)
     if known is not None and known.digest != digest:
         raise StepKeyReused
-    return known is not None
+    return known
 
 
 def judge_evidence(

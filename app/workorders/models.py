@@ -181,13 +181,15 @@ class Evidence(Base):
 class TakenStep(Base):
     """A step that came with an Idempotency-Key: sent again, by a phone that was offline too, it is not taken twice.
 
-    ``digest`` is the SHA-256 of who asked for what; the time on the phone stands in the line of history.
+    ``digest`` is the SHA-256 of who asked for what, ``event_id`` the line of history that it wrote, which has the time
+    on the phone too.
     """
 
     __tablename__ = "taken_steps"
 
     key: Mapped[UUID] = mapped_column(primary_key=True)
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("timeline_events.id"))
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     arrived_at: Mapped[dt.datetime]
 

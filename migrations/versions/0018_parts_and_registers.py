@@ -152,8 +152,10 @@ def upgrade() -> None:
         "taken_steps",
         sa.Column("key", sa.Uuid(), nullable=False),
         sa.Column("work_order_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["event_id"], ["timeline_events.id"], name=op.f("fk_taken_steps_event_id")),
         sa.ForeignKeyConstraint(["work_order_id"], ["work_orders.id"], name=op.f("fk_taken_steps_work_order_id")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_taken_steps")),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from app.accounts.roles import Role
 from tests.life.conftest import LIGHTING, PARKS, Town
-from tests.make import YUEHAI, make_photo
+from tests.make import YUEHAI, make_photo, new_key
 
 
 def queue(town: Town, **query: object) -> list[str]:
@@ -156,3 +156,35 @@ def test_a_desk_can_send_the_photo_of_a_visitor(town: Town) -> None:
     filed = town.post("/desk/reports", form, role=Role.SUPERVISOR, status=201)
 
     assert len(filed["photos"]) == 1
+
+
+def test_a_repair_that_is_sent_again_answers_the_findings_again(town: Town) -> None:
+    report = town.file()
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    path, key = f"/work-orders/{report['work_order']}/moves", {"Idempotency-Key": str(new_key())}
+
+    def send() -> dict[str, object]:
+        form = {"action": "fix", "note": "换了灯泡", "photos": (io.BytesIO(make_photo("green")), "a.jpg")}
+        return town.post(path, form, role=Role.CREW, unit=LIGHTING, headers=key)
+
+    first, again = send(), send()
+
+    assert first["check"] == again["check"]
+    assert town.kinds(report).count("fixed") == 1
+
+
+def test_the_paper_that_proves_a_hold_is_for_staff_and_the_photo_of_a_repair_for_everybody(town: Town) -> None:
+    report = town.file()
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    paper = (io.BytesIO(make_photo("white")), "order.jpg")
+    town.move(
+        report, "hold", Role.UNIT_MANAGER, of=LIGHTING, note="等配件", until="2026-11-25T09:00:00+08:00", photos=paper
+    )
+    town.until("2026-11-25T09:00")
+    town.fix(report)
+
+    seen = {event["kind"]: len(event["photos"]) for event in town.track(report)["events"]}
+    staff = {event["kind"]: len(event["photos"]) for event in town.show(report)["events"]}
+
+    assert (seen["held"], seen["fixed"]) == (0, 1)
+    assert (staff["held"], staff["fixed"]) == (1, 1)
