@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from app import upkeep
 from app.config import Settings
 from app.db import Session
 from app.jobs import queue
+from tests.aside import run_aside
 
 DEAD = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '5 minutes') RETURNING id")
 JOB = text(
@@ -51,7 +51,7 @@ def run(settings: Settings) -> None:
             async with app.open_async():
                 await reap(app)
 
-    asyncio.run(work())
+    run_aside(work())
 
 
 def test_a_stalled_job_whose_twin_waits_is_ended_and_the_others_go_on(committed: Settings) -> None:
@@ -91,6 +91,6 @@ def test_a_job_that_was_ended_meanwhile_does_not_stop_the_others() -> None:
                 raise ConnectorException
             taken.append(job.id or 0)
 
-    asyncio.run(reap(SimpleNamespace(job_manager=Jobs())))
+    run_aside(reap(SimpleNamespace(job_manager=Jobs())))
 
     assert taken == [2]

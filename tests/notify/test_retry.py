@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from procrastinate import PsycopgConnector
 from sqlalchemy import make_url, text
@@ -13,6 +11,7 @@ from app.config import Settings
 from app.db import Session
 from app.jobs import PATIENT, queue
 from app.notify import tasks
+from tests.aside import run_aside
 from tests.make import make_report
 
 _STATES = text("SELECT status FROM procrastinate_jobs WHERE task_name = :task ORDER BY id")
@@ -80,7 +79,7 @@ def test_a_worker_ends_a_job_of_no_use_after_nine_tries_and_does_it_again_when_t
 
     attempts = []
     for _ in range(2):
-        asyncio.run(work())
+        run_aside(work())
         with Session.begin() as session:
             attempts.append(
                 session.execute(
