@@ -92,15 +92,16 @@ def _take(session: Session, *, now: dt.datetime, limit: int) -> list[tuple[WorkO
 
 
 def _act(session: Session, work_order: WorkOrder, deadline: Deadline, *, city: City, now: dt.datetime) -> None:
-    if deadline.breached_at is None:
-        deadline.breached_at = now
-        _tell(session, work_order, deadline, deadline.unit, level=0, now=now)
     centres = centres_above(session, work_order, city=city, unit=deadline.unit)
-    if deadline.level < len(centres):
-        centre = centres[deadline.level]
-        deadline.level += 1
-        _tell(session, work_order, deadline, centre.code, level=deadline.level, now=now)
+    is_new, before = deadline.breached_at is None, deadline.level
+    # The clock is written before the history, whose lines are flushed one by one: once, and not with each of them.
+    deadline.breached_at = deadline.breached_at or now
+    deadline.level = min(before + 1, max(before, len(centres)))
     deadline.next_at = _next(work_order, city, now) if deadline.level < len(centres) else None
+    if is_new:
+        _tell(session, work_order, deadline, deadline.unit, level=0, now=now)
+    if deadline.level > before:
+        _tell(session, work_order, deadline, centres[before].code, level=deadline.level, now=now)
 
 
 def _next(work_order: WorkOrder, city: City, now: dt.datetime) -> dt.datetime:
