@@ -51,7 +51,7 @@ def check(
     scene = Scene(
         place=work_order.position,
         accuracy_m=work_order.accuracy_m,
-        since=_since(session, work_order, event, at),
+        since=_since(session, work_order, event, at) if photos else at,
         at=at,
         timezone=city.timezone,
     )

@@ -46,4 +46,5 @@ def finish(session: Session, case: Case) -> Content:
 def all_done(session: Session, case: Case) -> None:
     """Stop the clocks of the work. The rework clock only pauses: it ends when a resident or the desk accepts it."""
     clocks.meet(session, case.work_order, DeadlineKind.HANDLING, now=case.now)
-    clocks.pause(session, case.work_order, DeadlineKind.REWORK, city=case.city, now=case.now)
+    if case.work_order.rounds:  # before the first complaint there is none
+        clocks.pause(session, case.work_order, DeadlineKind.REWORK, city=case.city, now=case.now)
