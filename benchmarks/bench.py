@@ -23,9 +23,11 @@ from app.db import Reading, connect, utcnow
 from benchmarks.calls import Asked, Inside, prepare
 from benchmarks.draws import City, Draw
 from benchmarks.ground import GROUND, city_folder, make_ground, make_size, settings_for
+from benchmarks.lives import Lives
 from benchmarks.machine import machine
+from benchmarks.overdue import JOB, Clocks, make_clocks
 from benchmarks.page import Findings, write_page
-from benchmarks.plans import explain
+from benchmarks.plans import explain, explain_call
 from benchmarks.recording import record
 from benchmarks.rounds import Results, run
 from benchmarks.scale import Scale
@@ -36,6 +38,7 @@ from dev.console import Refusal, say
 
 DRAWN = 1000
 DATABASE = "ssp_bench_{}"
+CLOCKS = "ssp_bench_clocks_{}"
 
 
 def bench(scale: Scale, cluster: Cluster) -> str:
@@ -51,12 +54,17 @@ def bench(scale: Scale, cluster: Cluster) -> str:
         make_ground(cluster, city_folder(os.environ), scale.seeds, folder, tell)
         for size in scale.sizes:
             make_size(cluster, DATABASE.format(size), size, tell)
+        for size in scale.clocks:
+            tell(f"{size:,} clocks, {scale.breached:,} of them breached")
+            make_clocks(cluster, CLOCKS.format(size), size, scale.breached, ground=GROUND)
         inputs = _draw(cluster, folder, scale)
         sites = [_site(cluster, size, inputs, folder=folder, scale=scale, ending=ending) for size in scale.sizes]
         _ready(sites, inputs, _app(cluster, folder, ending), scale, tell)
-        results = run(sites, scale.rounds, tell)
+        clocks = [_clocks(cluster, size, inputs, folder=folder, scale=scale, ending=ending) for size in scale.clocks]
+        results = run(sites, clocks, scale.rounds, tell)
         tell("plans")
-        return write_page(_findings(sites, results, inputs.pack, machine(cluster, sites[-1].database, machine_before)))
+        described = machine(cluster, sites[-1].database, machine_before)
+        return write_page(_findings(sites, clocks, results, inputs.pack, described))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,9 @@ def _site(cluster: Cluster, size: int, inputs: _Inputs, *, folder: Path, scale: 
     ending.callback(engine.dispose)
     own = folder / str(size)
     own.mkdir()
+    lives = Lives.choose(
+        cluster, database, engine, area=inputs.pack.code, floor=5 * scale.floor_lives, ours=2 * scale.lives
+    )
     return Site(
         size=size,
         cluster=cluster,
@@ -106,6 +117,16 @@ def _site(cluster: Cluster, size: int, inputs: _Inputs, *, folder: Path, scale: 
         draws=cycle(inputs.draws),
         folder=own,
         scale=scale,
+        lives=lives,
+    )
+
+
+def _clocks(cluster: Cluster, size: int, inputs: _Inputs, *, folder: Path, scale: Scale, ending: ExitStack) -> Clocks:
+    database = CLOCKS.format(size)
+    engine = connect(Settings.from_environment(settings_for(cluster, database, folder)))
+    ending.callback(engine.dispose)
+    return Clocks(
+        cluster=cluster, size=size, breached=scale.breached, database=database, engine=engine, pack=inputs.pack
     )
 
 
@@ -114,13 +135,25 @@ def _ready(sites: Sequence[Site], inputs: _Inputs, app: Flask, scale: Scale, tel
         tell(f"recording the calls at {site.size:,}")
         site.mark()
         url = site.cluster.url(site.database)
-        site.calls = record(url, app, inputs.pack, asked=inputs.asked, draws=site.draws, count=scale.recorded)
+        site.calls = record(
+            url,
+            app,
+            inputs.pack,
+            asked=inputs.asked,
+            draws=site.draws,
+            lives=site.lives,
+            count=scale.recorded,
+            lived=scale.lives,
+        )
+        site.lives.put_back()
         site.build_floors()
         site.server.wait()
         site.warm()
 
 
-def _findings(sites: Sequence[Site], results: Results, pack: Pack, machine: Sequence[str]) -> Findings:
+def _findings(
+    sites: Sequence[Site], clocks: Sequence[Clocks], results: Results, pack: Pack, machine: Sequence[str]
+) -> Findings:
     largest = sites[-1]
     return Findings(
         scale=largest.scale,
@@ -132,6 +165,7 @@ def _findings(sites: Sequence[Site], results: Results, pack: Pack, machine: Sequ
         seen={site.size: site.seen for site in sites},
         covered={name: floor.covered for name, floor in largest.floors.items() if name in largest.calls},
         plans=explain(largest.cluster.url(largest.database), largest.calls),
+        clock_plans=explain_call(clocks[-1].url, JOB, clocks[-1].statements()),
         today=utcnow().date(),
     )
 

@@ -100,6 +100,8 @@ _NAMES = [each.table.name for each in COPIED]
 def keep_seeds() -> Iterator[str]:
     """Give the statements that put the rows of the seeds aside, numbered within their work order."""
     yield "UPDATE photos SET rendered_at = stored_at"
+    # A repair is moved to fixed with a note alone: a photo would measure its decoding.
+    yield "UPDATE items SET evidence = 'note'"
     yield "TRUNCATE procrastinate_jobs CASCADE"
     for each in COPIED:
         yield (
@@ -133,7 +135,7 @@ def fill(
     _draw_copies(connection, copies, seeds, city, chance)
     for first in range(0, copies, CHUNK):
         for each in COPIED:
-            connection.execute(_copy(each), {"first": first, "next": first + CHUNK})
+            connection.execute(copy_statement(each), {"first": first, "next": first + CHUNK})
         tell(f"{min(copies, first + CHUNK) + len(seeds):,} of {size:,} work orders")
     connection.execute("DROP TABLE bench.copies")
     tell("vacuum and statistics")
@@ -174,7 +176,8 @@ def _draw_copies(
     """)
 
 
-def _copy(each: Copied) -> str:
+def copy_statement(each: Copied) -> str:
+    """Give the statement that copies the rows of a table, for the copies from ``first`` to before ``next``."""
     names = [column.name for column in each.table.columns]
     values = ", ".join(_value(each, name) for name in names)
     return (

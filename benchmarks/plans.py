@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from benchmarks.scripts import Call
 
 _TABLES = re.compile(r"\b(?:FROM|JOIN) (?:LATERAL )?([a-z_]+)")
 _LONG_HEX = re.compile(r"[0-9A-Fa-f]{64,}")
+_KEY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_MANY_KEYS = re.compile(rf"({_KEY})(?:,{_KEY}){{3,}}")
 _SPACE = re.compile(r"\s+")
 
 
@@ -41,6 +44,12 @@ def explain(url: str, calls: Mapping[str, Sequence[Call]]) -> list[Plan]:
     return plans
 
 
+def explain_call(url: str, name: str, statements: Sequence[Statement]) -> list[Plan]:
+    """Explain the statements of one call that read a table."""
+    now = dt.datetime.now(dt.UTC)
+    return explain(url, {name: [Call(statements=statements, began=now, ended=now)]})
+
+
 def _statements(calls: Mapping[str, Sequence[Call]]) -> Iterator[tuple[str, Statement]]:
     """Give the reading statements of each call that sent the most of them."""
     for name, recorded in calls.items():
@@ -59,4 +68,5 @@ def _explain(connection: psycopg.Connection[Any], statement: Statement) -> str:
     for _ in range(2):
         rows = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement.sql}", statement.values or None).fetchall()
         connection.rollback()
-    return _LONG_HEX.sub("…", "\n".join(row[0] for row in rows))
+    text = "\n".join(row[0] for row in rows)
+    return _MANY_KEYS.sub(r"\1,…", _LONG_HEX.sub("…", text))

@@ -13,25 +13,39 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import db
+from app.accounts.service import token_digest
 from app.catalogue.city import City as Pack
 from app.db import utcnow
 from benchmarks.calls import Asked, Inside, file, look
 from benchmarks.draws import Draw
+from benchmarks.lives import STEPS, Life, Lives
 from benchmarks.record import Recorder
 from benchmarks.scripts import Call
 from benchmarks.web import Request
 from dev.console import Refusal
 
 READS = ("locate", "resolve", "similar")
-LOOK, FILE = "GET /similar", "POST /reports"
+LOOK, FILE, MOVE = "GET /similar", "POST /reports", "POST /moves: sign, note, fix"
+WRITES = (FILE, MOVE)
 
 Calls = dict[str, list[Call]]
 
 
-def record(url: str, app: Flask, pack: Pack, *, asked: Sequence[Asked], draws: Iterator[Draw], count: int) -> Calls:
-    """Record every call ``count`` times; of the reports filed only those that opened a work order are kept.
+def record(
+    url: str,
+    app: Flask,
+    pack: Pack,
+    *,
+    asked: Sequence[Asked],
+    draws: Iterator[Draw],
+    lives: Lives,
+    count: int,
+    lived: int,
+) -> Calls:
+    """Record every call ``count`` times, the life of a work order ``lived`` times.
 
-    A report that joins writes the next line of one history; repeated as it was, it would collide with itself.
+    Of the reports filed only those that opened a work order are kept: one that joins writes the next line of one
+    history; repeated as it was, it would collide with itself.
     """
     chosen = list(islice(asked, count))
     with _recorder(url) as recorder:
@@ -40,6 +54,7 @@ def record(url: str, app: Flask, pack: Pack, *, asked: Sequence[Asked], draws: I
         calls = {name: _record_inside(recorder, getattr(inside, name), chosen) for name in READS}
         calls[LOOK] = [_record_look(recorder, client, each) for each in chosen]
         filed = [_record_file(recorder, client, draw) for draw in islice(draws, count)]
+        calls[MOVE] = [_record_life(recorder, client, life, lives.token) for life in lives.take(lived)]
     calls[FILE] = [call for call in filed if call is not None]
     return calls
 
@@ -80,6 +95,16 @@ def _record_file(recorder: Recorder, client: FlaskClient, draw: Draw) -> Call | 
         return None
     names = frozenset({said["number"], said["work_order"]})
     return Call(statements=statements, began=began, ended=utcnow(), names=names, keys=frozenset({key}))
+
+
+def _record_life(recorder: Recorder, client: FlaskClient, life: Life, token: str) -> Call:
+    keys, began = [uuid4() for _ in STEPS], utcnow()
+    with recorder.recording() as statements:
+        for request in life.requests(token, keys):
+            _answer(client, request, HTTPStatus.OK)
+    own = {value: name for name, value in life.own.items()}
+    kept = frozenset({token_digest(token)})
+    return Call(statements=statements, began=began, ended=utcnow(), keys=frozenset(keys), own=own, kept=kept)
 
 
 def _answer(client: FlaskClient, request: Request, expected: HTTPStatus) -> Any:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.overdue import Clocks
 from benchmarks.site import ALL, COMMIT, Measured, Site
 from benchmarks.statistics import Latencies, Spread, quotients
 
@@ -15,10 +16,11 @@ COMMITTED = Measured(COMMIT)
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What the rounds gave: by call and size, a value a round."""
+    """What the rounds gave: by call and size, a value a round; ``acted`` is the milliseconds of the minute job."""
 
     ours: Rounds = field(default_factory=lambda: defaultdict(list))
     floor: Rounds = field(default_factory=lambda: defaultdict(list))
+    acted: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def growth(self, measured: Measured, smaller: int, larger: int) -> Spread:
         """Divide the median latency at one size by that at a smaller one, round by round."""
@@ -28,19 +30,29 @@ class Results:
         """Divide our median latency by pgbench's, round by round."""
         return quotients(_middles(self.ours[measured, size]), _middles(self.floor[measured, size]))
 
+    def slower(self, fewer: int, more: int) -> Spread:
+        """Divide the time of the minute job among more clocks by that among fewer, round by round."""
+        return quotients(self.acted[more], self.acted[fewer])
+
 
 def _middles(rounds: Sequence[Latencies]) -> list[float]:
     return [each.p50 for each in rounds]
 
 
-def run(sites: Sequence[Site], rounds: int, tell: Callable[[str], None]) -> Results:
+def run(sites: Sequence[Site], clocks: Sequence[Clocks], rounds: int, tell: Callable[[str], None]) -> Results:
     """Measure. Every other round begins with the other size, so that what drifts favours nobody."""
     results = Results()
+    for each in clocks:
+        each.act()  # what a connection does once only
+        each.settle()
     for turn in range(1, rounds + 1):
         order = sites[::-1] if turn % 2 == 0 else sites
         for measured in ALL:
             _measure(results, order, measured, turn)
         results.floor[COMMITTED, sites[-1].size].append(sites[-1].floor(COMMITTED))
+        for each in clocks[::-1] if turn % 2 == 0 else clocks:
+            results.acted[each.size].append(each.act())
+            each.settle()
         for site in sites:
             site.settle()
         tell(f"round {turn} of {rounds}")

@@ -9,7 +9,11 @@ from dev.console import Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Sizes in open work orders, smallest first. Seconds and numbers of calls bound each measurement of a round."""
+    """Sizes in open work orders, smallest first. Seconds and numbers of calls bound each measurement of a round.
+
+    ``lives`` is how many work orders a round moves from sign to fix, ``clocks`` how many run where ``breached`` of them
+    are breached, fewest first.
+    """
 
     sizes: tuple[int, ...]
     rounds: int
@@ -18,6 +22,10 @@ class Scale:
     most_files: int
     floor_reads: tuple[str, ...]
     floor_files: int
+    lives: int
+    floor_lives: int
+    clocks: tuple[int, int]
+    breached: int
     recorded: int
     seeds: int
 
@@ -30,6 +38,10 @@ DEFAULT = Scale(
     most_files=400,
     floor_reads=("-T", "1"),
     floor_files=400,
+    lives=80,
+    floor_lives=100,
+    clocks=(10_000, 1_000_000),
+    breached=1000,
     recorded=200,
     seeds=600,
 )
@@ -41,6 +53,10 @@ LARGE = Scale(
     most_files=600,
     floor_reads=("-T", "1"),
     floor_files=400,
+    lives=80,
+    floor_lives=100,
+    clocks=(10_000, 1_000_000),
+    breached=1000,
     recorded=200,
     seeds=600,
 )
@@ -52,6 +68,10 @@ TINY = Scale(
     most_files=12,
     floor_reads=("-t", "60"),
     floor_files=12,
+    lives=8,
+    floor_lives=5,
+    clocks=(200, 400),
+    breached=20,
     recorded=16,
     seeds=40,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,13 +26,19 @@ _VARIABLE = re.compile(r"(?<!:):(?=\w)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that was recorded: what it sent, when, and the names and keys that were drawn for it."""
+    """A call that was recorded: what it sent, when, and the names and keys that were drawn for it.
+
+    ``own`` has the values of the work order that it moved, with their columns of ``bench.lives``: another one is taken
+    for every repetition. ``kept`` stays as it is though it looks drawn.
+    """
 
     statements: Sequence[Statement]
     began: dt.datetime
     ended: dt.datetime
     names: frozenset[str] = frozenset()
     keys: frozenset[UUID] = frozenset()
+    own: Mapping[Any, str] = field(default_factory=dict)
+    kept: frozenset[bytes] = frozenset()
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -45,6 +51,8 @@ class Call:
 
     def fresh(self, value: Any) -> str | None:
         """Give the SQL that draws a value anew where it must be new in every call; None for all others."""
+        if isinstance(value, str | UUID | bytes) and (value in self.own or value in self.kept):
+            return f"life.{self.own[value]}" if value in self.own else None
         if isinstance(value, UUID):
             return self._fresh_key(value)
         if isinstance(value, dt.datetime):
@@ -110,13 +118,14 @@ class _Shape:
         weight = len(self.calls)
         if self.moving or self.fresh:
             self._keep()
+        if self.moving and not self.fresh:
             draw.write_text("\n".join(self._draw()))
         if not self.fresh:
             script.write_text("\n".join(self._transaction()))
             return Script(script, draw if self.moving else None, weight, first)
         ready = f"{self.name}_ready"
-        with draw.open("a") as file:
-            file.write(f"\\set {ready} 1\n")
+        drawn = (f"\\if :{ready}", "\\else", *self._draw(), f"\\set {ready} 1", "\\endif", "")
+        draw.write_text("\n".join(drawn))
         guarded = (f"\\if :{ready}", f"\\set {ready} 0", *self._transaction(), "\\endif", "")
         script.write_text("\n".join(guarded))
         return Script(script, draw, weight, [*first, f"{ready}=0"], IDLE_MS)
@@ -150,7 +159,8 @@ class _Shape:
         columns = [f"new_{drawn[self.model[place]]} AS {self._variable(place)}" for place in self.fresh]
         columns += [self._variable(place) for place in self.moving]
         # OFFSET keeps the subquery whole: each value is drawn once.
-        other = f", (SELECT {', '.join(news)} OFFSET 0) AS fresh" if news else ""
+        life = "FROM bench.lives life WHERE life.n = (SELECT nextval('bench.next_life'))" if self.calls[0].own else ""
+        other = f", (SELECT {', '.join(news)} {life} OFFSET 0) AS fresh" if news else ""
         yield f"\\set draw random(1, {len(self.texts)})"
         yield f"SELECT {', '.join(columns)} FROM bench.draws_{self.name}{other} WHERE n = :draw \\gset"
         yield ""

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
+from math import inf
 from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.calls import Asked, Inside, file, look, measure
 from benchmarks.draws import Draw
 from benchmarks.floor import TURNS, Floor, commit_floor
-from benchmarks.recording import FILE, LOOK, READS
+from benchmarks.lives import Lives, by_life, share_out
+from benchmarks.recording import FILE, LOOK, MOVE, READS, WRITES
 from benchmarks.scale import Scale
 from benchmarks.scripts import Call, write_floor
 from benchmarks.statistics import Latencies
@@ -37,20 +39,32 @@ class Measured:
 
     @property
     def files(self) -> bool:
-        """Tell whether it writes."""
+        """Tell whether it files reports."""
         return self.call == FILE
 
+    @property
+    def moves(self) -> bool:
+        """Tell whether it moves work orders."""
+        return self.call == MOVE
 
-ALL = (*(Measured(call) for call in READS), Measured(LOOK), Measured(LOOK, 4), Measured(FILE), Measured(FILE, 4))
+
+ALL = (
+    *(Measured(call) for call in READS),
+    *(Measured(call, clients) for call in (LOOK, FILE, MOVE) for clients in (1, 4)),
+)
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the answers said: how many were similar each time, how many were filed, how long those took that joined."""
+    """What the answers said: how many were similar each time, how many were filed, how long those took that joined.
+
+    ``steps`` is what each step of a life took that was moved alone.
+    """
 
     found: list[int] = field(default_factory=list)
     joined: list[float] = field(default_factory=list)
     filed: int = 0
+    steps: list[tuple[float, ...]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +80,7 @@ class Site:
     draws: Iterator[Draw]
     folder: Path
     scale: Scale
+    lives: Lives
     calls: dict[str, list[Call]] = field(default_factory=dict)
     floors: dict[str, Floor] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
@@ -78,7 +93,7 @@ class Site:
     def build_floors(self) -> None:
         """Write the scripts of the recorded calls."""
         for number, (name, calls) in enumerate(self.calls.items()):
-            prefix, writes = f"call{number}", name == FILE
+            prefix, writes = f"call{number}", name in WRITES
             self.floors[name] = write_floor(
                 self.cluster, self.database, prefix, calls, folder=self.folder, writes=writes
             )
@@ -98,12 +113,16 @@ class Site:
             bound = ("-t", str(self.scale.floor_files))
         if measured.files:
             bound = ("-t", str(TURNS * self.scale.floor_files // measured.clients))
+        if measured.moves:
+            bound = ("-t", str(TURNS * self.scale.floor_lives // measured.clients))
         return self.floors[measured.call].measure(clients=measured.clients, bound=bound, folder=self.folder)
 
     def ours(self, measured: Measured, turn: int, *, share: float) -> list[float]:
         """Measure our call for a share of a round's seconds; give milliseconds."""
         if measured.files:
             return self._file(measured, share)
+        if measured.moves:
+            return self._move(measured, share)
         seconds = self.scale.read_seconds * share
         if measured.call == LOOK:
             return self._look(measured, turn, seconds)
@@ -111,6 +130,7 @@ class Site:
 
     def settle(self) -> None:
         """Close what was filed meanwhile, so that as many are open as before, and forget the jobs: no worker runs."""
+        self.lives.put_back()
         self.cluster.psql(
             "UPDATE work_orders SET state = 'closed', outcome = 'fixed', closed_at = now() "
             f"WHERE id > '{self._newest}' AND state <> 'closed'; "
@@ -138,3 +158,13 @@ class Site:
         self.seen.joined += joined
         self.seen.filed += len(answers)
         return [answer.milliseconds for answer in answers if not answer.said["joined"]]
+
+    def _move(self, measured: Measured, share: float) -> list[float]:
+        """Move work orders from sign to fix; give what each took for its three steps."""
+        count = max(1, round(self.scale.lives * share) // measured.clients) * measured.clients
+        requests = share_out(self.lives.take(count), self.lives.token, measured.clients)
+        answers = self.server.measure(requests, clients=measured.clients, seconds=inf, expected=HTTPStatus.OK)
+        lived = list(by_life([answer.milliseconds for answer in answers]))
+        if measured.clients == 1:
+            self.seen.steps += lived
+        return [sum(steps) for steps in lived]

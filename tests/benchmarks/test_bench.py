@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.recording import FILE, LOOK, READS
+from benchmarks.overdue import JOB
+from benchmarks.recording import FILE, LOOK, MOVE, READS
 from benchmarks.scale import TINY
 from benchmarks.site import ALL
 
@@ -53,8 +54,27 @@ def test_as_many_work_orders_stay_open_as_the_size_says(page: str) -> None:
 
 
 def test_every_call_has_its_plans(page: str) -> None:
-    for call in (*READS, LOOK, FILE):
+    for call in (*READS, LOOK, FILE, MOVE, JOB):
         assert f"<summary><code>{call}</code>: " in page
+
+
+def test_moves_are_told_by_the_second_and_each_step_by_itself(page: str) -> None:
+    rows = page.partition("## Moves a second")[2].partition("##")[0].splitlines()
+
+    for clients in (1, 4):
+        for size in TINY.sizes:
+            (row,) = [line for line in rows if line.startswith(f"| {size:,} | {clients} |")]
+            assert row.count("|") == 9
+            assert row.endswith("|  |  |  |") == (clients > 1)
+    assert "POST /moves: sign, note, fix 100%" in page
+
+
+def test_the_minute_job_is_judged_where_the_most_clocks_run(page: str) -> None:
+    rows = page.partition("## The clocks of a minute")[2].partition("##")[0].splitlines()
+
+    for size in TINY.clocks:
+        (row,) = [line for line in rows if line.startswith(f"| {size:,} | {TINY.breached} |")]
+        assert ("1.5" in row.rpartition(")")[2]) == (size == max(TINY.clocks))
 
 
 def test_the_page_names_no_host_and_no_folder(page: str, tmp_path: Path) -> None:

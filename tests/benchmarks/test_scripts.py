@@ -119,3 +119,23 @@ def test_the_scale_is_named_by_bench() -> None:
 
 def test_the_server_is_the_one_of_the_procfile() -> None:
     assert web_command().startswith("exec granian ")
+
+
+def test_what_belongs_to_a_work_order_is_taken_from_another_and_a_token_stays() -> None:
+    order, head, token = uuid7(), bytes(range(32)), bytes(32)
+    moved = Call(
+        statements=(),
+        began=NOW,
+        ended=NOW,
+        own={order: "work_order_id", head: "head", "ABC": "public_id"},
+        kept=frozenset({token}),
+    )
+
+    assert [moved.fresh(value) for value in (order, head, "ABC")] == [
+        "life.work_order_id",
+        "life.head",
+        "life.public_id",
+    ]
+    assert moved.fresh(token) is None
+    assert moved.fresh(bytes(reversed(head))) == "sha256(uuid_send(gen_random_uuid()))"
+    assert moved.fresh("other") is None
