@@ -23,7 +23,7 @@ class Part(StrEnum):
 
 
 # Literal SQL: a bound parameter would keep the planner from seeing that the partial index fits.
-LEAD = text(f"assignments.part = '{Part.LEAD}'")
+IS = {part: text(f"assignments.part = '{part}'") for part in Part}
 
 
 class Assignment(Base, Identified):
@@ -49,9 +49,9 @@ class Assignment(Base, Identified):
             postgresql_where=text("ended_at IS NULL"),
         ),
         Index(
-            "ix_assignments_open",
+            "ix_assignments_open_co",
             "unit_code",
-            postgresql_where=text("ended_at IS NULL AND finished_at IS NULL"),
+            postgresql_where=text("part = 'co' AND ended_at IS NULL AND finished_at IS NULL"),
         ),
     )
 

@@ -9,18 +9,18 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, desc, literal, or_, select, tuple_
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Urgency
 from app.dispatch.lists import in_area
-from app.dispatch.models import Assignment
-from app.geo.types import Point, metres
+from app.dispatch.models import IS, Assignment, Part
+from app.geo.types import Point, away
 from app.workorders.models import LIVE, WorkOrder
 
-BY_CLOCK = (Urgency, dt.datetime.fromisoformat, UUID)
-BY_DISTANCE = (float, UUID)
+BY_CLOCK = (Urgency, dt.datetime.fromisoformat, UUID, UUID)
+BY_DISTANCE = (float, UUID, UUID)
 FAR_FUTURE = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
@@ -43,43 +43,53 @@ def crew_queue(
     near: Point | None = None,
     after: Sequence[Any] | None = None,
 ) -> list[Task]:
-    """Give at most ``limit`` open parts of the person's unit after the row that ``after`` describes (``place_of``)."""
-    distance: ColumnElement[Any] = metres(WorkOrder.position, near) if near else literal(None)
-    statement: Select[Any] = (
-        select(Assignment, WorkOrder, distance)
-        .join(WorkOrder, WorkOrder.id == Assignment.work_order_id)
-        .join(WorkOrder.item)
-        .where(Assignment.ended_at.is_(None), Assignment.finished_at.is_(None), LIVE, in_area(by, city))
-        .options(joinedload(Assignment.unit), contains_eager(WorkOrder.item))
-        .limit(limit)
-    )
-    if not by.all_units:
-        statement = statement.where(Assignment.unit_code == by.unit)
-    statement = _by_distance(statement, distance, after) if near else _by_clock(statement, after)
-    rows = session.execute(statement).all()
-    return [Task(row[1], row[0], row[0].signed_by == by.id, row[2]) for row in rows]
+    """Give at most ``limit`` open parts of the person's unit after the row that ``after`` describes (``place_of``).
+
+    Lead parts are found by the work order's own index, in the order of the queue; co-parts, which are few, by theirs.
+    """
+    found: list[Task] = []
+    for part in Part:
+        statement = _parts(part, by, city, near).limit(limit)
+        rows = session.execute(_from(statement, after, near)).all()
+        found += [Task(order, task, task.signed_by == by.id, metres) for order, task, metres in rows]
+    return sorted(found, key=_rank)[:limit]
 
 
 def place_of(task: Task) -> tuple[object, ...]:
     """Give what a cursor keeps of a task."""
+    order, last = task.work_order, (str(task.work_order.id), str(task.assignment.id))
     if task.distance_m is not None:
-        return task.distance_m, str(task.assignment.id)
+        return task.distance_m, *last
+    return order.urgency.value, (order.due_at or FAR_FUTURE).isoformat(), *last
+
+
+def _rank(task: Task) -> tuple[Any, ...]:
     order = task.work_order
-    return order.urgency.value, (order.due_at or FAR_FUTURE).isoformat(), str(task.assignment.id)
+    first: tuple[Any, ...] = (order.urgency is not Urgency.URGENT, order.due_at or FAR_FUTURE)
+    return (*(first if task.distance_m is None else (task.distance_m,)), order.id, task.assignment.id)
 
 
-def _by_clock(statement: Select[Any], after: Sequence[Any] | None) -> Select[Any]:
+def _parts(part: Part, by: Person, city: City, near: Point | None) -> Select[Any]:
+    distance: ColumnElement[Any] = away(WorkOrder.position, near) if near else literal(None)
+    statement: Select[Any] = (
+        select(WorkOrder, Assignment, distance.label("distance"))
+        .join(Assignment, Assignment.work_order_id == WorkOrder.id)
+        .where(IS[part], Assignment.ended_at.is_(None), Assignment.finished_at.is_(None))
+        .where(LIVE, in_area(by, city))
+        .options(joinedload(Assignment.unit), joinedload(WorkOrder.item))
+    )
+    if by.all_units:
+        return statement
+    return statement.where((WorkOrder.lead_unit if part is Part.LEAD else Assignment.unit_code) == by.unit)
+
+
+def _from(statement: Select[Any], after: Sequence[Any] | None, near: Point | None) -> Select[Any]:
     # "urgent" sorts behind "general"; nothing without a due time is open for long.
-    due = WorkOrder.due_at
+    first = away(WorkOrder.position, near) if near else WorkOrder.due_at
+    order = (first, WorkOrder.id, Assignment.id)
     if after is not None:
-        urgency, moment, last = after
-        later = tuple_(due, Assignment.id) > tuple_(literal(moment), literal(last))
-        statement = statement.where(or_(WorkOrder.urgency < urgency, and_(WorkOrder.urgency == urgency, later)))
-    return statement.order_by(desc(WorkOrder.urgency), due, Assignment.id)
-
-
-def _by_distance(statement: Select[Any], distance: ColumnElement[Any], after: Sequence[Any] | None) -> Select[Any]:
-    if after is not None:
-        far, last = after
-        statement = statement.where(tuple_(distance, Assignment.id) > tuple_(literal(far), literal(last)))
-    return statement.order_by(distance, Assignment.id)
+        *urgency, moment, order_id, assignment_id = after
+        later = tuple_(*order) > tuple_(literal(moment), literal(order_id), literal(assignment_id))
+        same = [or_(WorkOrder.urgency < each, and_(WorkOrder.urgency == each, later)) for each in urgency]
+        statement = statement.where(*(same or [later]))
+    return statement.order_by(*(() if near else (desc(WorkOrder.urgency),)), *order)

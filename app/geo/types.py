@@ -8,7 +8,7 @@ from typing import Any
 
 from geoalchemy2 import Geography, WKBElement
 from geoalchemy2.shape import to_shape
-from sqlalchemy import ColumnElement, Dialect, Float, cast, func, literal
+from sqlalchemy import ColumnElement, Dialect, Float, cast, func, literal, type_coerce
 from sqlalchemy.types import TypeDecorator
 
 # Mean radius of the ellipsoid of WGS 84 (IUGG R1), metres.
@@ -64,6 +64,11 @@ def near(column: Any, point: Point, radius_m: float | ColumnElement[float]) -> C
 def metres(column: Any, point: Point) -> ColumnElement[float]:
     """Give the distance of a geography column from a point in metres; 0 inside a polygon."""
     return cast(func.ST_Distance(column, literal(point, GeographyPoint())), Float)
+
+
+def away(column: Any, point: Point) -> ColumnElement[float]:
+    """Give the distance of a column of points from a point in metres, by which a GiST index can walk outwards."""
+    return type_coerce(column.op("<->")(literal(point, GeographyPoint())), Float)
 
 
 def square_metres(column: Any) -> ColumnElement[float]:

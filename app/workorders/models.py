@@ -44,6 +44,16 @@ class WorkOrder(Base, Identified):
         ),
         Index("ix_work_orders_lead_unit_state", "lead_unit", "state", "opened_at"),
         Index("ix_work_orders_live_asset", "asset_id", postgresql_where=_LIVE_INDEX),
+        # Queues and lists: one index each for a unit's queue, and for what a whole city or a state has, oldest first.
+        Index("ix_work_orders_queue", "lead_unit", text("urgency DESC"), "due_at", "id", postgresql_where=_LIVE_INDEX),
+        Index("ix_work_orders_live_opened", "opened_at", "id", postgresql_where=_LIVE_INDEX),
+        Index("ix_work_orders_live_state", "state", "opened_at", "id", postgresql_where=_LIVE_INDEX),
+        Index(
+            "ix_work_orders_co_units",
+            "co_units",
+            postgresql_using="gin",
+            postgresql_ops={"co_units": "jsonb_path_ops"},
+        ),
         Index("ix_work_orders_live_street", "street", "state", "opened_at", postgresql_where=_LIVE_INDEX),
         Index("ix_work_orders_live_district", "district", "state", "opened_at", postgresql_where=_LIVE_INDEX),
         Index("ix_work_orders_hold_until", "hold_until", postgresql_where=text("hold_until IS NOT NULL")),

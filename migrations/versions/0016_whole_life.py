@@ -125,6 +125,22 @@ def upgrade() -> None:
             [area, "state", "opened_at"],
             postgresql_where=sa.text(ENDED_AFTER),
         )
+    live = sa.text(ENDED_AFTER)
+    op.create_index(
+        "ix_work_orders_queue",
+        "work_orders",
+        ["lead_unit", sa.text("urgency DESC"), "due_at", "id"],
+        postgresql_where=live,
+    )
+    op.create_index("ix_work_orders_live_opened", "work_orders", ["opened_at", "id"], postgresql_where=live)
+    op.create_index("ix_work_orders_live_state", "work_orders", ["state", "opened_at", "id"], postgresql_where=live)
+    op.create_index(
+        "ix_work_orders_co_units",
+        "work_orders",
+        ["co_units"],
+        postgresql_using="gin",
+        postgresql_ops={"co_units": "jsonb_path_ops"},
+    )
     for moment in ("hold_until", "close_at"):
         op.create_index(
             f"ix_work_orders_{moment}",
@@ -136,7 +152,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it back; history is append-only, so lines of kinds that were unknown before stay as they are."""
-    for name in ("hold_until", "close_at", "live_street", "live_district"):
+    for name in ("queue", "co_units", "live_opened", "live_state", "hold_until", "close_at", "live_street", "live_district"):
         op.drop_index(f"ix_work_orders_{name}", table_name="work_orders")
     op.execute("UPDATE work_orders SET state = 'closed' WHERE state IN ('declined', 'merged')")
     op.execute("UPDATE work_orders SET state = 'dispatched' WHERE state = 'disputed'")

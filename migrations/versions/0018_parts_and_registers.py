@@ -23,11 +23,11 @@ def upgrade() -> None:
     op.alter_column("assignments", "unit_code", nullable=False)
     op.add_column("assignments", sa.Column("ruled", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_index(
-        "ix_assignments_open",
+        "ix_assignments_open_co",
         "assignments",
         ["unit_code"],
         unique=False,
-        postgresql_where=sa.text("ended_at IS NULL AND finished_at IS NULL"),
+        postgresql_where=sa.text("part = 'co' AND ended_at IS NULL AND finished_at IS NULL"),
     )
     op.create_index(
         "uq_assignments_unit",
@@ -166,7 +166,7 @@ def downgrade() -> None:
     for table in ("taken_steps", "notices", "supervisions", "declines", "disputes"):
         op.drop_table(table)
     op.drop_index("uq_assignments_unit", table_name="assignments")
-    op.drop_index("ix_assignments_open", table_name="assignments")
+    op.drop_index("ix_assignments_open_co", table_name="assignments")
     op.execute("DELETE FROM assignments WHERE part = 'co'")
     op.drop_column("assignments", "ruled")
     op.drop_column("assignments", "unit_code")
