@@ -17,10 +17,12 @@ from app.catalogue.models import Urgency
 from app.dispatch.lists import in_area
 from app.dispatch.models import IS, Assignment, Part
 from app.geo.types import Point, away
+from app.geo.types import near as within
 from app.workorders.models import LIVE, WorkOrder
 
 BY_CLOCK = (Urgency, dt.datetime.fromisoformat, UUID, UUID)
 BY_DISTANCE = (float, UUID, UUID)
+CIRCLES_M = (1_000.0, 10_000.0, None)
 FAR_FUTURE = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
@@ -46,12 +48,19 @@ def crew_queue(
     """Give at most ``limit`` open parts of the person's unit after the row that ``after`` describes (``place_of``).
 
     Lead parts are found by the work order's own index, in the order of the queue; co-parts, which are few, by theirs.
+    The nearest are looked for in a growing circle, so that a unit with work all over the city need not measure it all.
     """
     found: list[Task] = []
-    for part in Part:
-        statement = _parts(part, by, city, near).limit(limit)
-        rows = session.execute(_from(statement, after, near)).all()
-        found += [Task(order, task, task.signed_by == by.id, metres) for order, task, metres in rows]
+    for radius in CIRCLES_M if near else (None,):
+        found = [
+            Task(order, task, task.signed_by == by.id, metres)
+            for part in Part
+            for order, task, metres in session.execute(
+                _from(_parts(part, by, city, near, radius).limit(limit), after, near)
+            )
+        ]
+        if len(found) >= limit:
+            break
     return sorted(found, key=_rank)[:limit]
 
 
@@ -69,7 +78,7 @@ def _rank(task: Task) -> tuple[Any, ...]:
     return (*(first if task.distance_m is None else (task.distance_m,)), order.id, task.assignment.id)
 
 
-def _parts(part: Part, by: Person, city: City, near: Point | None) -> Select[Any]:
+def _parts(part: Part, by: Person, city: City, near: Point | None, radius_m: float | None) -> Select[Any]:
     distance: ColumnElement[Any] = away(WorkOrder.position, near) if near else literal(None)
     statement: Select[Any] = (
         select(WorkOrder, Assignment, distance.label("distance"))
@@ -78,6 +87,9 @@ def _parts(part: Part, by: Person, city: City, near: Point | None) -> Select[Any
         .where(LIVE, in_area(by, city))
         .options(joinedload(Assignment.unit), joinedload(WorkOrder.item))
     )
+    if near and radius_m:
+        # The index takes a little more than the circle; what counts is the distance by which the queue is ordered.
+        statement = statement.where(within(WorkOrder.position, near, 1.02 * radius_m), distance <= radius_m)
     if by.all_units:
         return statement
     return statement.where((WorkOrder.lead_unit if part is Part.LEAD else Assignment.unit_code) == by.unit)

@@ -89,16 +89,22 @@ def find_same(
         there = there & or_(WorkOrder.asset_id.is_(None), WorkOrder.asset_id == asset.asset.id)
         if asset.is_point:
             there = or_(there, WorkOrder.asset_id == asset.asset.id)
-    statement = (
-        select(WorkOrder)
-        .where(_OPEN_SQL, LIVE, WorkOrder.item_code == item.code, there)
-        .where(WorkOrder.opened_at > now - dt.timedelta(days=item.dedup_window_days))
-        .options(joinedload(WorkOrder.item))
+    same = (_OPEN_SQL, LIVE, WorkOrder.item_code == item.code, there)
+    recent = WorkOrder.opened_at > now - dt.timedelta(days=item.dedup_window_days)
+    nearest = (
+        select(WorkOrder.id)
+        .where(*same, recent)
         .order_by(metres(WorkOrder.position, place.point), WorkOrder.opened_at)
         .limit(1)
-        .with_for_update(of=WorkOrder)
     )
-    return keep_item(session, session.scalars(statement).one_or_none())
+    # One that stopped being the same while we waited for its lock is passed over: the next one is looked for.
+    while (candidate := session.scalar(nearest)) is not None:
+        locked = select(WorkOrder).where(WorkOrder.id == candidate, *same).options(joinedload(WorkOrder.item))
+        locked = locked.with_for_update(of=WorkOrder).execution_options(populate_existing=True)
+        found = keep_item(session, session.scalars(locked).one_or_none())
+        if found is not None:
+            return found
+    return None
 
 
 def take_same(session: Session, public_id: str, item: Item, place: Place, *, now: dt.datetime) -> WorkOrder:
