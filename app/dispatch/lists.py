@@ -17,7 +17,7 @@ from app.catalogue.city import City
 from app.dispatch.errors import NoSuchNotice
 from app.dispatch.models import Decline, Dispute, Notice, Supervision
 from app.workorders.lifecycle import EventKind, State
-from app.workorders.models import LIVE, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.models import LIVE, Deadline, TimelineEvent, TimelinePayload, WorkOrder
 
 Line = TypeVar("Line", Dispute, Decline, Supervision)
 Place = Sequence[Any] | None
@@ -61,8 +61,20 @@ def list_work_orders(
     if wanted.street:
         statement = statement.where(WorkOrder.street == wanted.street)
     if wanted.overdue:
-        statement = statement.where(WorkOrder.due_at < now)
+        statement = statement.where(_has_an_overdue_clock(now))
     return session.scalars(_after(statement, WorkOrder.opened_at, WorkOrder.id, after).limit(limit)).all()
+
+
+def _has_an_overdue_clock(now: dt.datetime) -> ColumnElement[bool]:
+    """Give the condition that any clock of a work order is overdue: the promise, and those that no resident sees."""
+    clock = select(Deadline.id).where(
+        Deadline.work_order_id == WorkOrder.id,
+        Deadline.met_at.is_(None),
+        Deadline.stopped_at.is_(None),
+        Deadline.paused_at.is_(None),
+        Deadline.due_at < now,
+    )
+    return clock.exists()
 
 
 def why_they_wait(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:

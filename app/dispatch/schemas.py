@@ -23,7 +23,10 @@ class WorkOrdersIn(PageIn):
     )
     unit = Text(load_default=None)
     street = Text(load_default=None)
-    overdue = fields.Boolean(load_default=False)
+    overdue = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Only those of which any clock is overdue, dispatch and sign-for too"},
+    )
 
 
 class LineOut(Schema):

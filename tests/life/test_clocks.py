@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from app.accounts.roles import Role
 from tests.life.conftest import LIGHTING, PARKS, Town
 
@@ -112,3 +114,27 @@ def test_undispatched_work_escalates_like_any_other(town: Town) -> None:
     town.wait(minutes=121)
 
     assert told(town, "440305-gov") == [("escalated", "dispatch", 1)]
+
+
+def test_the_list_of_what_is_overdue_looks_at_every_clock_that_runs(town: Town) -> None:
+    def overdue() -> set[str]:
+        listed = town.get("/work-orders", overdue="true")["work_orders"]
+        return {each["work_order"]["id"] for each in listed}
+
+    fixed, unsigned, paused = town.file(), town.file(lon=113.95), town.file(lon=113.96)
+    town.repair(fixed)
+    town.move(paused, "sign", Role.CREW, of=LIGHTING)
+    until = (town.now + dt.timedelta(days=9)).isoformat()
+    town.move(paused, "hold", Role.UNIT_MANAGER, of=LIGHTING, note="等配件", reference="77", until=until)
+    waiting = town.file(lon=113.93)
+    town.move(waiting, "decline", Role.DISPATCHER, reason="not_found")
+    town.move(waiting, "reconsider", Role.SUPERVISOR, note="有图")
+
+    at_first = overdue()
+    town.wait(hours=3)  # the clocks to dispatch and to sign for end, no promise does
+    later = overdue()
+    town.wait(days=4)  # the promises of all four are over; one was kept, one is paused
+    at_last = overdue()
+
+    assert at_first == set()
+    assert later == at_last == {unsigned["work_order"], waiting["work_order"]}
