@@ -43,6 +43,19 @@ def test_silence_closes_after_the_days_of_the_pack(town: Town) -> None:
     assert town.show(report)["events"][-1]["by"] == "system"
 
 
+def test_a_confirmation_that_is_sent_twice_is_one_line_and_closes_no_later(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.answer(report, "confirm")
+
+    town.wait(hours=20)
+    town.answer(report, "confirm")
+    town.wait(hours=5)
+
+    assert town.kinds(report).count("confirmed") == 1
+    assert town.show(report)["state"] == "closed"
+
+
 def test_one_objection_reopens_though_nine_others_confirmed(town: Town) -> None:
     first = town.file()
     others = [town.file(same_as=first["work_order"]) for _ in range(9)]

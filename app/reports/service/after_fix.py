@@ -25,7 +25,7 @@ from app.dispatch.service.supervise import supervise_by_itself
 from app.fieldwork.service import Brought
 from app.reports.errors import NoSuchReport, NoSuchSpotCheck, NothingToRate, TooLateToAnswer
 from app.reports.models import CheckKind, Rating, Report, ReportLink, SampleReason, SpotCheck
-from app.reports.queries import POOR
+from app.reports.queries import POOR, has_confirmed
 from app.workorders import clocks, service
 from app.workorders.lifecycle import Action, EventKind, Move, Need, State, When, find_move
 from app.workorders.models import Evidence, WorkOrder
@@ -49,9 +49,14 @@ class Said:
 
 
 def confirm(session: Session, report: Report, *, now: dt.datetime) -> WorkOrder:
-    """Say that it is fixed: it closes after a day in which no other reporter objects. Raises IllegalMove."""
+    """Say that it is fixed: it closes after a day in which no other reporter objects. Said again, it changes nothing.
+
+    Raises IllegalMove.
+    """
     city, work_order, by = _lock(session, report, now)
     move = find_move(work_order.state, Action.CONFIRM, by.role)
+    if has_confirmed(session, report.id, work_order):
+        return work_order
     _confirmed(session, work_order, now=now)
     service.take(session, work_order, move, by=by, city=city, now=now, content=_own(report))
     return work_order
