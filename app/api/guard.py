@@ -6,7 +6,7 @@ Every route carries ``staff_only`` or ``public``; a test walks the URL map. The 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Protocol, TypeVar, overload
 
@@ -82,8 +82,14 @@ def _require(person: Any, roles: tuple[str, ...], scope: str) -> None:
     if person.role == AUDITOR and request.method not in READING:
         raise Forbidden("An auditor reads all and changes nothing.")
     if person.scopes is not None and scope not in person.scopes:
-        first = "a one-time password must be changed first (PUT /api/v1/me/password)"
-        raise Forbidden(f"This token is not good for {scope!r}; {first}.", scope=scope)
+        raise Forbidden(f"This token is not good for {scope!r}: {_why_narrow(person.scopes)}.", scope=scope)
+
+
+def _why_narrow(scopes: Collection[str]) -> str:
+    # Without any scope are only the sessions that a one-time password opens.
+    if not scopes:
+        return "a one-time password must be changed first (PUT /api/v1/me/password)"
+    return f"it was issued for {', '.join(sorted(scopes))}"
 
 
 def current_person() -> Any:

@@ -94,6 +94,12 @@ def test_a_token_with_scopes_needs_the_one_of_the_route(
     assert answer.status_code == 200 or answer.get_json()["scope"] == wanted
 
 
+def test_a_token_that_is_too_narrow_is_told_what_it_is_good_for(small: Flask) -> None:
+    answer = knock(small.test_client(), "POST", "/bare", "crew file,read")
+
+    assert answer.get_json()["detail"] == "This token is not good for 'move': it was issued for file, read."
+
+
 def test_the_own_account_takes_any_token(small: Flask) -> None:
     for token in ("auditor", "crew file", "admin read"):
         assert knock(small.test_client(), "POST", "/own", token).status_code == 200
