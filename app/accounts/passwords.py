@@ -41,8 +41,10 @@ def is_outdated(kept: str) -> bool:
     return _hasher.check_needs_rehash(kept)
 
 
-def require_strong(password: str, *, login: str | None = None) -> None:
+def require_strong(password: str, *, login: str | None = None, before: str | None = None) -> None:
     """Refuse what is guessed first (NIST SP 800-63B, 5.1.1.2: length counts, rules of composition do not).
+
+    ``before`` is the one that it replaces: a one-time password, which somebody else knows, must not stay.
 
     Raises WeakPassword.
     """
@@ -54,6 +56,8 @@ def require_strong(password: str, *, login: str | None = None) -> None:
         raise WeakPassword("This password repeats few characters; take some words in a row.")
     if login and login in password.lower():
         raise WeakPassword("The password must not contain the login.")
+    if password == before:
+        raise WeakPassword("This is the password of before; choose another one.")
 
 
 def one_time_password() -> str:

@@ -116,7 +116,7 @@ def me() -> Person:
 def change_password(new: dict[str, str]) -> None:
     """Change the own password; all other sessions end"""
     proof = _prove_oneself(new["current"])
-    passwords.require_strong(new["password"], login=proof.claim.login)
+    passwords.require_strong(new["password"], login=proof.claim.login, before=new["current"])
     hashed = passwords.hash_password(new["password"])
     with Session.begin() as session:
         done = service.change_password(session, proof, hashed, by=current_person(), now=utcnow())

@@ -145,10 +145,12 @@ def test_a_one_time_password_opens_nothing_but_the_change_to_an_own_one(client: 
     answer = sign_in(client)
     headers = {"Authorization": f"Bearer {answer.get_json()['token']}"}
     before = [client.get(path, headers=headers) for path in ("/api/v1/staff", "/api/v1/tokens")]
+    same = client.put("/api/v1/me/password", headers=headers, json={"current": PASSWORD, "password": PASSWORD})
     change = client.put("/api/v1/me/password", headers=headers, json={"current": PASSWORD, "password": NEW})
     after = client.get("/api/v1/staff", headers=headers)
 
     assert answer.get_json()["must_change_password"]
+    assert (same.status_code, same.get_json()["errors"][0]["pointer"]) == (422, "/password")
     assert [(one.status_code, one.get_json()["scope"]) for one in before] == [(403, "read")] * 2
     assert "PUT /api/v1/me/password" in before[0].get_json()["detail"]
     assert change.status_code == 204
