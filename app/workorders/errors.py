@@ -39,9 +39,10 @@ class IllegalMove(Conflict):
     title = "The work order does not allow this step"
 
     def __init__(self, *, state: StrEnum, action: StrEnum, legal: Sequence[StrEnum]) -> None:
-        allowed = ", ".join(_names(legal)) or "nothing more"
+        allowed = ", ".join(_names(each for each in legal if each is not action)) or "nothing more"
+        as_it_is = " as it stands" if action in legal else ""
         super().__init__(
-            f"A work order that is {state} cannot take the step {action}. It allows: {allowed}.",
+            f"A work order that is {state} cannot take the step {action}{as_it_is}. It allows: {allowed}.",
             state=state.value,
             legal=_names(legal),
         )

@@ -119,3 +119,12 @@ def test_every_need_says_what_to_send() -> None:
 def test_a_crew_cannot_close_what_it_fixed() -> None:
     with pytest.raises(NotYourMove):
         find_move(State.FIXED, Action.CLOSE, Role.CREW)
+
+
+def test_a_step_of_the_state_that_is_not_possible_now_is_not_said_to_be_allowed() -> None:
+    with pytest.raises(IllegalMove) as refused:
+        find_move(State.DISPATCHED, Action.RELEASE, Role.SUPERVISOR)
+
+    refusal = str(refused.value)
+    assert "cannot take the step release as it stands." in refusal
+    assert "release" not in refusal.partition("It allows:")[2]
