@@ -17,7 +17,7 @@ from app.catalogue.city import City
 from app.dispatch.errors import NoSuchNotice
 from app.dispatch.models import Decline, Dispute, Notice, Supervision
 from app.workorders.lifecycle import EventKind, State
-from app.workorders.models import LIVE, Deadline, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.models import BREACHED, LIVE, Deadline, TimelineEvent, TimelinePayload, WorkOrder
 
 Line = TypeVar("Line", Dispute, Decline, Supervision)
 Place = Sequence[Any] | None
@@ -51,7 +51,7 @@ class Wanted:
 
 
 def list_work_orders(
-    session: Session, wanted: Wanted, *, by: Person, city: City, now: dt.datetime, limit: int, after: Place = None
+    session: Session, wanted: Wanted, *, by: Person, city: City, limit: int, after: Place = None
 ) -> Sequence[WorkOrder]:
     """List work orders, oldest first."""
     statement = select(WorkOrder).join(WorkOrder.item).options(contains_eager(WorkOrder.item))
@@ -61,20 +61,13 @@ def list_work_orders(
     if wanted.street:
         statement = statement.where(WorkOrder.street == wanted.street)
     if wanted.overdue:
-        statement = statement.where(_has_an_overdue_clock(now))
+        statement = statement.where(_has_an_overdue_clock())
     return session.scalars(_after(statement, WorkOrder.opened_at, WorkOrder.id, after).limit(limit)).all()
 
 
-def _has_an_overdue_clock(now: dt.datetime) -> ColumnElement[bool]:
-    """Give the condition that any clock of a work order is overdue: the promise, and those that no resident sees."""
-    clock = select(Deadline.id).where(
-        Deadline.work_order_id == WorkOrder.id,
-        Deadline.met_at.is_(None),
-        Deadline.stopped_at.is_(None),
-        Deadline.paused_at.is_(None),
-        Deadline.due_at < now,
-    )
-    return clock.exists()
+def _has_an_overdue_clock() -> ColumnElement[bool]:
+    """Give the condition that a clock of a work order ran over and is not ended; the minute job has marked those."""
+    return WorkOrder.id.in_(select(Deadline.work_order_id).where(BREACHED))
 
 
 def why_they_wait(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:

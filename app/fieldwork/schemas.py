@@ -104,8 +104,8 @@ class MoveOut(Schema):
     closed_at = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.closed_at")
     check = fields.Nested(CheckOut, required=True, allow_none=True)
     legal = fields.Function(
-        lambda taken: [action.value for action in legal(taken.work_order.state)],
-        metadata={"type": "array", "items": {"type": "string"}},
+        lambda taken: [action.value for action in legal(taken.work_order.state, taken.by.role)],
+        metadata={"type": "array", "items": {"type": "string"}, "description": "The next steps of who took this one"},
     )
 
 

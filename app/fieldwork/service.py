@@ -48,9 +48,10 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that was taken; ``check`` is what was found about its evidence, ``replayed`` says that it came again."""
+    """A step that ``by`` took; ``check`` is what was found about its evidence, ``replayed`` says that it came again."""
 
     work_order: WorkOrder
+    by: Person
     check: EvidenceCheck | None = None
     replayed: bool = False
 
@@ -79,7 +80,7 @@ def take_step(
     digest = _digest(public_id, asked, brought, by)
     before = _taken_before(session, key, digest) if key is not None else None
     if before is not None:
-        return Taken(work_order, check_of(session, before.event_id), replayed=True)
+        return Taken(work_order, by, check_of(session, before.event_id), replayed=True)
     if matches is not None and not matches(work_order.version):
         raise StaleVersion
     asked = replace(asked, photos=brought.record(session, now=now))
@@ -90,7 +91,7 @@ def take_step(
     if key is not None:
         taken = TakenStep(key=key, work_order_id=work_order.id, event_id=event.id, digest=digest, arrived_at=now)
         session.add(taken)
-    return Taken(work_order, _follow(session, case, event))
+    return Taken(work_order, by, _follow(session, case, event))
 
 
 def _take(session: Session, case: Case, move: Move) -> TimelineEvent:

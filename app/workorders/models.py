@@ -147,6 +147,11 @@ class DeadlineKind(StrEnum):
     SUPERVISION = "supervision"
 
 
+# The same: what ran over, was marked by the minute job, and is not ended.
+_BREACHED = "breached_at IS NOT NULL AND met_at IS NULL AND stopped_at IS NULL"
+BREACHED = text(f"deadlines.{_BREACHED}".replace("AND ", "AND deadlines."))
+
+
 class Deadline(Base, Identified):
     """A clock: it starts at an event, is due once and is never set anew by an edit.
 
@@ -159,6 +164,7 @@ class Deadline(Base, Identified):
     __tablename__ = "deadlines"
     __table_args__ = (
         Index("ix_deadlines_work_order_id", "work_order_id"),
+        Index("ix_deadlines_breached", "work_order_id", postgresql_where=text(_BREACHED)),
         Index("ix_deadlines_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     )
 
@@ -205,6 +211,7 @@ class TakenStep(Base):
 
 
 __all__ = [
+    "BREACHED",
     "LIVE",
     "Deadline",
     "DeadlineKind",

@@ -60,6 +60,12 @@ def upgrade() -> None:
     op.drop_index(op.f("ix_deadlines_running"), table_name="deadlines")
     op.drop_constraint(op.f("uq_deadlines_work_order_id_kind"), "deadlines", type_="unique")
     op.create_index("ix_deadlines_next_at", "deadlines", ["next_at"], postgresql_where=sa.text("next_at IS NOT NULL"))
+    op.create_index(
+        "ix_deadlines_breached",
+        "deadlines",
+        ["work_order_id"],
+        postgresql_where=sa.text("breached_at IS NOT NULL AND met_at IS NULL AND stopped_at IS NULL"),
+    )
     op.create_index("ix_deadlines_work_order_id", "deadlines", ["work_order_id"])
     _allow("deadlines", "kind", AFTER, "deadlinekind")
 
@@ -72,6 +78,7 @@ def downgrade() -> None:
     )
     op.execute("DELETE FROM deadlines WHERE kind IN ('adjudication', 'rework', 'supervision')")
     _allow("deadlines", "kind", BEFORE, "deadlinekind")
+    op.drop_index("ix_deadlines_breached", table_name="deadlines")
     op.drop_index("ix_deadlines_work_order_id", table_name="deadlines")
     op.drop_index("ix_deadlines_next_at", table_name="deadlines")
     op.create_unique_constraint(op.f("uq_deadlines_work_order_id_kind"), "deadlines", ["work_order_id", "kind"])
