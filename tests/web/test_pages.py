@@ -277,7 +277,7 @@ def test_who_says_no_with_a_photo_sees_that_it_is_worked_on_again(client: FlaskC
     assert "works on it again" in page.text
     assert 'alt="Photo of this step"' in page.text
     assert "Is it fixed?" not in page.text
-    assert re.search(r'worked on again: .*\s+<p class="hint">due by', page.text)
+    assert re.search(r'worked on again</p>\s+<p class="hint">due by', page.text)
 
 
 def test_a_no_without_a_ground_is_refused_in_plain_words(client: FlaskClient, shenzhen: Session) -> None:
@@ -480,6 +480,36 @@ def test_a_decline_says_why_and_what_would_change_it(client: FlaskClient, shenzh
         assert said in english
     for said in ("已进入诉讼", "可再次反映", "不予受理"):
         assert said in chinese
+
+
+def test_while_it_waits_for_a_dispatcher_the_page_says_what_happens(client: FlaskClient, shenzhen: Session) -> None:
+    report = make_report(shenzhen)
+    before = client.get(link_of(report)).text
+    take(shenzhen, report, Role.DISPATCHER, Action.DECLINE, reason="not_found")
+    take(shenzhen, report, Role.SUPERVISOR, Action.RECONSIDER, note="有图")
+
+    page = client.get(link_of(report)).text
+
+    assert TEXTS["en"]["waiting_note"] in page
+    assert TEXTS["en"]["waiting_note"] not in before
+
+
+def test_history_names_a_unit_only_where_the_unit_acts_or_is_chosen(client: FlaskClient, shenzhen: Session) -> None:
+    report = make_report(shenzhen)
+    fix(shenzhen, report)
+    take(shenzhen, report, Role.SUPERVISOR, Action.CLOSE)
+
+    page = client.get(link_of(report)).text
+
+    unit = "City Lighting Management Centre"
+    told = [" ".join(each.split()) for each in re.findall(r"<time[^>]*>[^<]*</time>\s*<p>(.*?)</p>", page)]
+    assert told == [
+        "Closed",
+        f"The unit says it is fixed: {unit}",
+        f"The unit took it on: {unit}",
+        f"Sent to the responsible unit: {unit}",
+        "Report received",
+    ]
 
 
 def test_a_hold_says_why_and_until_when_and_promises_no_other_time(client: FlaskClient, shenzhen: Session) -> None:
