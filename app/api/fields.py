@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import fields, validate
 
@@ -16,6 +16,15 @@ class Text(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         return text.replace("\x00", "").encode(errors="replace").decode().strip()
+
+
+class Moment(fields.AwareDateTime):
+    """A moment that a person or a client writes: with its time zone."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "Not a moment. Write 2026-12-01T09:00:00+08:00; in an address the + is %2B.",
+        "invalid_awareness": "Add the time zone: 2026-12-01T09:00:00+08:00, or Z; in an address the + is %2B.",
+    }
 
 
 def photos_field() -> fields.List[Any]:

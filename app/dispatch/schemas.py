@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from app.api.fields import Text
+from app.api.fields import Moment, Text
 from app.api.pages import PageIn
 from app.catalogue.schemas import NamesOut
 from app.dispatch.models import NoticeKind, Verdict
@@ -154,8 +154,8 @@ class NoticesOut(Schema):
 class PeriodIn(Schema):
     """A period of time."""
 
-    since = fields.AwareDateTime(required=True)
-    until = fields.AwareDateTime(required=True)
+    since = Moment(required=True)
+    until = Moment(required=True)
 
     @validates_schema
     def _in_order(self, data: dict[str, Any], **_: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from app.api.fields import Text, photos_field
+from app.api.fields import Moment, Text, photos_field
 from app.api.pages import PageIn
 from app.catalogue.schemas import NamesOut
 from app.fieldwork.models import Verdict
@@ -50,7 +50,7 @@ class NewMoveIn(Schema):
         validate=validate.Length(max=500),
         metadata={"description": "The document that a refusal or a hold rests on, where there is no photo"},
     )
-    until = fields.AwareDateTime(load_default=None, allow_none=True, metadata={"description": "The end of a hold"})
+    until = Moment(load_default=None, allow_none=True, metadata={"description": "The end of a hold"})
     item = Text(load_default=None, allow_none=True, validate=validate.Length(max=120))
     lon = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-180, 180))
     lat = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-90, 90))
@@ -58,7 +58,7 @@ class NewMoveIn(Schema):
     datum = fields.Enum(Datum, by_value=True, load_default=None, allow_none=True)
     make_rule = fields.Boolean(load_default=False, metadata={"description": "Let a ruling be a rule for the future"})
     outcome = fields.Enum(Outcome, by_value=True, load_default=None, allow_none=True)
-    phone_at = fields.AwareDateTime(
+    phone_at = Moment(
         load_default=None,
         allow_none=True,
         metadata={"description": "When the step was taken by the phone's clock, where it was offline"},
@@ -155,7 +155,7 @@ class BatchIn(Schema):
     work_orders = fields.List(
         Text(validate=validate.Length(max=32)), required=True, validate=validate.Length(1, BATCH_MOST)
     )
-    phone_at = fields.AwareDateTime(load_default=None, allow_none=True)
+    phone_at = Moment(load_default=None, allow_none=True)
 
 
 class SignedOut(Schema):

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from app.api.fields import Text, photos_field
+from app.api.fields import Moment, Text, photos_field
 from app.catalogue.city import Channel, Language
 from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import LineOut
@@ -246,8 +246,8 @@ class SpotCheckIn(Schema):
 class RatingsIn(Schema):
     """A period of ratings."""
 
-    since = fields.AwareDateTime(required=True)
-    until = fields.AwareDateTime(required=True)
+    since = Moment(required=True)
+    until = Moment(required=True)
 
 
 class UnitRatingOut(Schema):

@@ -138,3 +138,16 @@ def test_merged_reporters_follow_the_survivor_whose_clocks_stand(town: Town) -> 
     town.repair(survivor)
     assert town.answer(gone, "confirm")["state"] == "fixed"
     assert LIGHTING in {each["unit"]["code"] for each in town.show(survivor)["parts"]}
+
+
+@pytest.mark.parametrize("until", ["2026-12-01T09:00:00", "tomorrow", "2026-12-01T09:00:00 08:00"])
+def test_an_end_without_its_time_zone_is_told_how_to_write_one(town: Town, until: str) -> None:
+    report = town.file()
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    hold = {"note": "等配件", "reference": "77", "until": until}
+
+    refused = town.move(report, "hold", Role.UNIT_MANAGER, of=LIGHTING, status=422, **hold)
+
+    (error,) = refused["errors"]
+    assert error["pointer"] == "/until"
+    assert "2026-12-01T09:00:00+08:00" in error["detail"]
