@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import fields, validate
 
@@ -21,7 +21,7 @@ class Text(fields.String):
 class Moment(fields.AwareDateTime):
     """A moment that a person or a client writes: with its time zone."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages: dict[str, str | list[Any] | dict[Any, Any]] = {  # noqa: RUF012  # marshmallow has it so
         "invalid": "Not a moment. Write 2026-12-01T09:00:00+08:00; in an address the + is %2B.",
         "invalid_awareness": "Add the time zone: 2026-12-01T09:00:00+08:00, or Z; in an address the + is %2B.",
     }
