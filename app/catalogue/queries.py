@@ -36,6 +36,22 @@ def search_items(session: Session, words: str, *, language: Language, limit: int
     return [by_code[code] for code in codes if code in by_code]
 
 
+def list_units(
+    session: Session, words: str, *, role: str | None = None, area: str | None = None, after: str = "", limit: int
+) -> list[Unit]:
+    """List at most ``limit`` current units by code, behind the code ``after``.
+
+    All ``words`` stand in code or names; of a role or an area, where it is named.
+    """
+    statement = select(Unit).where(Unit.until.is_(None), Unit.code > after)
+    for word in words.split():
+        names = (Unit.code, Unit.name_zh, Unit.name_en)
+        statement = statement.where(or_(*(name.icontains(word, autoescape=True) for name in names)))
+    for column, value in ((Unit.role, role), (Unit.area_code, area)):
+        statement = statement.where(column == value) if value is not None else statement
+    return list(session.scalars(statement.order_by(Unit.code).limit(limit)))
+
+
 def matching_rules(
     session: Session, *, item: str, role: str, asset_owner: str | None, areas: Sequence[str], on: dt.date
 ) -> list[Responsibility]:

@@ -12,6 +12,7 @@ from app.api.clock import now
 from app.api.guard import current_person, staff_only
 from app.api.pages import PageIn, page, read_cursor
 from app.catalogue.city import current_city
+from app.catalogue.queries import list_units
 from app.db import Reading, Session
 from app.dispatch import lists, schemas
 from app.dispatch.figures import FirstDispatch, first_dispatch_success
@@ -41,6 +42,20 @@ def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
         shown, following = page(found, limit, lambda each: (each.opened_at.isoformat(), each.id))
         waits = lists.why_they_wait(session, [each.id for each in shown])
     return {"work_orders": [{"work_order": each, "waits": waits.get(each.id)} for each in shown], "next": following}
+
+
+@blp.get("/units")
+@staff_only
+@blp.arguments(schemas.UnitsIn, location="query")
+@blp.response(200, schemas.UnitsOut)
+def units(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Find the code of a unit: by words of its code or names, by role, by area"""
+    after, limit = read_cursor(wanted["cursor"], str), wanted["limit"]
+    which = {"role": wanted["role"], "area": wanted["area"], "after": after[0] if after else ""}
+    with Reading() as session:
+        found = list_units(session, wanted["q"], **which, limit=limit + 1)
+    shown, following = page(found, limit, lambda each: (each.code,))
+    return {"units": shown, "next": following}
 
 
 @blp.get("/disputes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.api.fields import Moment, Text
 from app.api.pages import PageIn
@@ -148,6 +148,33 @@ class NoticesOut(Schema):
     """A page of unread notices, oldest first."""
 
     notices = fields.List(fields.Nested(NoticeOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class UnitsIn(PageIn):
+    """Which units."""
+
+    q = Text(
+        load_default="",
+        validate=validate.Length(max=120),
+        metadata={"description": "Words that stand in the code or the names"},
+    )
+    role = Text(load_default=None)
+    area = Text(load_default=None)
+
+
+class UnitOut(NamesOut):
+    """A unit: what it is there for, at which level, for which area."""
+
+    role = fields.String(required=True)
+    level = fields.String(required=True)
+    area = fields.String(required=True, attribute="area_code")
+
+
+class UnitsOut(Schema):
+    """A page of units, by code."""
+
+    units = fields.List(fields.Nested(UnitOut), required=True)
     next = fields.String(required=True, allow_none=True)
 
 

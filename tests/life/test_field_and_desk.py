@@ -188,3 +188,26 @@ def test_the_paper_that_proves_a_hold_is_for_staff_and_the_photo_of_a_repair_for
 
     assert (seen["held"], seen["fixed"]) == (0, 1)
     assert (staff["held"], staff["fixed"]) == (1, 1)
+
+
+def test_a_unit_is_found_by_words_role_or_area_page_by_page(town: Town) -> None:
+    def codes(**query: object) -> list[str]:
+        answer = town.client.get("/api/v1/units", headers=town.headers(Role.CREW, unit=LIGHTING), query_string=query)
+        return [each["code"] for each in answer.get_json()["units"]]
+
+    first = town.get("/units", limit=2)
+    (parks,) = town.get("/units", q="公园 sz")["units"]
+
+    assert parks == {
+        "code": PARKS,
+        "name_zh": "市公园管理中心",
+        "name_en": "City Parks Management Centre",
+        "role": "parks",
+        "level": "city",
+        "area": "440300",
+    }
+    assert codes(q="city LIGHTING") == [LIGHTING]
+    assert codes(role="parks", area="440300") == [PARKS]
+    assert codes(area="440305007") == ["440305007-street_office"]
+    assert codes(q="%") == codes(q="nobody") == []
+    assert codes(limit=2, cursor=first["next"]) == codes(limit=4)[2:]
