@@ -164,12 +164,16 @@ def photos_of_reports(session: Session, work_order_id: UUID) -> dict[UUID, list[
 def open_spot_checks(
     session: Session, *, by: Person, city: City, limit: int, after: Sequence[Any] | None = None
 ) -> Sequence[SpotCheck]:
-    """List the repairs that wait for a call or a visit, oldest first, within the person's scope."""
+    """List the repairs that wait for a call or a visit, oldest first, within the person's scope.
+
+    A repair that came back before anybody looked waits no more: its check is of a round that is over.
+    """
     statement = (
         select(SpotCheck)
         .join(SpotCheck.work_order)
         .options(contains_eager(SpotCheck.work_order).joinedload(WorkOrder.item))
-        .where(SpotCheck.done_at.is_(None), WorkOrder.state == State.FIXED, in_scope(by, city))
+        .where(SpotCheck.done_at.is_(None), SpotCheck.round == WorkOrder.rounds)
+        .where(WorkOrder.state == State.FIXED, in_scope(by, city))
         .order_by(SpotCheck.at, SpotCheck.id)
         .limit(limit)
     )

@@ -311,3 +311,21 @@ def test_a_report_of_what_is_said_to_be_fixed_joins_with_a_flag_and_after_three_
     assert again["joined"] is True
     assert town.show(report)["flags"] == ["reported_after_fix"]
     assert late["type"].endswith("#same-as-closed")
+
+
+def test_a_check_that_nobody_made_before_it_came_back_keeps_the_next_repair_from_nothing(
+    town: Town, shenzhen: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(after_fix, "_draw", lambda *_: 0.0)
+    report = town.file()
+    town.repair(report)
+    assert drawn(town, shenzhen, report) is not None
+    town.answer(report, "object", reason="还是不亮")
+    town.fix(report, color="blue")
+    assert drawn(town, shenzhen, report) is not None
+
+    (check,) = town.get("/spot-checks", role=Role.SUPERVISOR)["checks"]
+    town.post(f"/spot-checks/{check['id']}", {"kind": "call", "passed": True, "note": "已恢复"}, role=Role.SUPERVISOR)
+    town.wait(days=1, minutes=1)
+
+    assert town.track(report)["state"] == "closed"

@@ -199,7 +199,9 @@ def _own(report: Report) -> Content:
 def _confirmed(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> None:
     """Accept a repair, and let it close a day later; one whose check is still open waits for that."""
     accept(session, work_order, now=now)
-    pending = select(SpotCheck.id).where(SpotCheck.work_order_id == work_order.id, SpotCheck.done_at.is_(None))
+    pending = select(SpotCheck.id).where(
+        SpotCheck.work_order_id == work_order.id, SpotCheck.round == work_order.rounds, SpotCheck.done_at.is_(None)
+    )
     if session.scalar(pending) is None:
         soon = now + OBJECTING
         work_order.close_at = min(work_order.close_at, soon) if work_order.close_at else soon
