@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.accounts.roles import Role
-from tests.life.conftest import LIGHTING, PARKS, Town
+from tests.life.conftest import LIGHTING, PARKS, WATER, Town
 
 REFUSAL: dict[str, Any] = {"note": "不是我们的灯", "reference": "深灯〔2024〕12号"}
 
@@ -121,3 +121,14 @@ def test_a_ruling_that_is_late_escalates(town: Town) -> None:
     assert "adjudication" in {
         event["content"]["clock"] for event in town.show(report)["events"] if event["kind"] == "escalated"
     }
+
+
+def test_the_late_signature_of_a_co_unit_takes_nothing_from_the_time_to_refuse(town: Town) -> None:
+    report = town.file()
+    town.move(report, "involve", Role.DISPATCHER, unit=WATER, note="井盖旁的灯")
+    town.wait(minutes=150)
+    town.move(report, "transfer", Role.DISPATCHER, unit=PARKS, note="灯在公园里")
+
+    town.wait(minutes=60)
+
+    town.move(report, "refuse", Role.UNIT_MANAGER, of=PARKS, **REFUSAL)

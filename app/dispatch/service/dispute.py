@@ -23,7 +23,8 @@ def refuse(session: Session, case: Case) -> Content:
     part, work_order = part_of(case), case.work_order
     if part.ruled or _disputes(session, work_order, part.unit_code):
         raise RefusedBefore
-    if any(each.due_at < case.now for each in clocks.running(session, work_order, DeadlineKind.SIGN_FOR)):
+    signing = clocks.running(session, work_order, DeadlineKind.SIGN_FOR)
+    if any(each.due_at < case.now for each in signing if each.unit == part.unit_code):
         raise TooLateToRefuse
     asked = case.asked
     session.add(
