@@ -244,7 +244,7 @@ MOVES = (
     Move(_SENT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_SENT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
     Move(_SENT, _A.RATE,        _W.ANY,   _SENT, _WHOSE, _NONE,    _K.RATED),
-    Move(_SENT, _A.ANSWER,      _W.ANY,   _SENT, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_SENT, _A.ANSWER,      _W.LEAD,  _SENT, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_SENT, _A.NOTE,        _W.ANY,   _SENT, _ALL,   _SAY,     _K.NOTE),
 
     Move(_TORN, _A.RULE,        _W.ANY,   _SENT, _RULER, _WHITHER, _K.RULED),
@@ -268,7 +268,7 @@ MOVES = (
     Move(_WORK, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
     Move(_WORK, _A.RATE,        _W.ANY,   _WORK, _WHOSE, _NONE,    _K.RATED),
     Move(_WORK, _A.SUPERVISE,   _W.ANY,   _WORK, _OVER,  _WHY,     _K.SUPERVISED),
-    Move(_WORK, _A.ANSWER,      _W.ANY,   _WORK, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_WORK, _A.ANSWER,      _W.LEAD,  _WORK, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_WORK, _A.NOTE,        _W.ANY,   _WORK, _ALL,   _SAY,     _K.NOTE),
 
     Move(_HOLD, _A.RESUME,      _W.ANY,   _WORK, _AGAIN, _NONE,    _K.RESUMED),
@@ -277,7 +277,7 @@ MOVES = (
     Move(_HOLD, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
     Move(_HOLD, _A.RATE,        _W.ANY,   _HOLD, _WHOSE, _NONE,    _K.RATED),
     Move(_HOLD, _A.SUPERVISE,   _W.ANY,   _HOLD, _CHIEF, _WHY,     _K.SUPERVISED),
-    Move(_HOLD, _A.ANSWER,      _W.ANY,   _HOLD, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_HOLD, _A.ANSWER,      _W.LEAD,  _HOLD, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_HOLD, _A.NOTE,        _W.ANY,   _HOLD, _ALL,   _SAY,     _K.NOTE),
 
     Move(_DONE, _A.CONFIRM,     _W.ANY,   _DONE, _WHOSE, _NONE,    _K.CONFIRMED),
@@ -287,7 +287,7 @@ MOVES = (
     Move(_DONE, _A.CHECK,       _W.GOOD,  _DONE, _DESK,  _SAY,     _K.CHECKED),
     Move(_DONE, _A.CHECK,       _W.BAD,   _WORK, _DESK,  _SAY,     _K.REWORK),
     Move(_DONE, _A.REJECT,      _W.ANY,   _WORK, _BOSS,  _SAY,     _K.REWORK),
-    Move(_DONE, _A.ANSWER,      _W.ANY,   _DONE, _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_DONE, _A.ANSWER,      _W.LEAD,  _DONE, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_DONE, _A.CLOSE,       _W.ANY,   _END,  _OVER,  _NONE,    _K.CLOSED),
     Move(_DONE, _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
     Move(_DONE, _A.NOTE,        _W.ANY,   _DONE, _ALL,   _SAY,     _K.NOTE),
@@ -295,7 +295,7 @@ MOVES = (
     Move(_END,  _A.OBJECT,      _W.ANY,   _WORK, _WHOSE, _OWN,     _K.OBJECTED),
     Move(_END,  _A.RATE,        _W.GOOD,  _END,  _WHOSE, _NONE,    _K.RATED),
     Move(_END,  _A.RATE,        _W.BAD,   _WORK, _WHOSE, _NONE,    _K.REWORK),
-    Move(_END,  _A.ANSWER,      _W.ANY,   _END,  _UNIT,  _SAY,     _K.ANSWERED),
+    Move(_END,  _A.ANSWER,      _W.LEAD,  _END,  _UNIT,  _SAY,     _K.ANSWERED),
     Move(_END,  _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
 
     Move(_NOT,  _A.UPHOLD,      _W.ANY,   _NOT,  _CHIEF, _WHY,     _K.UPHELD),

@@ -14,7 +14,7 @@ from app.catalogue.city import current_city
 from app.reports.models import SpotCheck
 from app.reports.service import after_fix
 from app.workorders.models import WorkOrder
-from tests.life.conftest import LIGHTING, Town
+from tests.life.conftest import LIGHTING, WATER, Town
 from tests.make import make_photo
 
 
@@ -329,3 +329,14 @@ def test_a_check_that_nobody_made_before_it_came_back_keeps_the_next_repair_from
     town.wait(days=1, minutes=1)
 
     assert town.track(report)["state"] == "closed"
+
+
+def test_a_co_unit_does_not_answer_for_the_lead_unit(town: Town) -> None:
+    report = town.file()
+    town.move(report, "involve", Role.DISPATCHER, unit=WATER, note="井盖旁的灯")
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    town.move(report, "supervise", Role.SUPERVISOR, note="为什么?")
+
+    town.move(report, "answer", Role.UNIT_MANAGER, of=WATER, note="不知道", status=409)
+
+    town.move(report, "answer", Role.UNIT_MANAGER, of=LIGHTING, note="线路老化")
