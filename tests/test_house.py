@@ -62,8 +62,16 @@ def test_every_problem_is_documented() -> None:
     page = (ROOT / "docs/problems.md").read_text()
 
     missing = [kind.slug() for kind in problems() if f"## {kind.slug()}\n" not in page]
+    slugs = re.findall(r"^## (\S+)$", page, re.MULTILINE)
 
     assert missing == []
+    assert len(slugs) == len(set(slugs)), "a problem stands twice"
+
+
+def test_every_slug_stands_for_one_problem() -> None:
+    slugs = [kind.slug() for kind in problems()]
+
+    assert sorted(slugs) == sorted(set(slugs))
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

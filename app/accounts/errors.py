@@ -148,16 +148,6 @@ class UnknownArea(Unprocessable):
         super().__init__(detail, errors=[{"pointer": "/area", "detail": detail}])
 
 
-class UnknownUnit(Unprocessable):
-    """The code names no unit of the city."""
-
-    title = "There is no such unit"
-
-    def __init__(self, code: str) -> None:
-        detail = f"The city has no unit {code!r}. Take a code of its units, or * for any unit of the area."
-        super().__init__(detail, errors=[{"pointer": "/unit", "detail": detail}])
-
-
 class NoSingleSignOn(NotFound):
     """Single sign-on is not set up."""
 

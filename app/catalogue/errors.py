@@ -24,5 +24,15 @@ class UnknownItem(Unprocessable):
         super().__init__(detail, errors=[{"pointer": "/item", "detail": detail}])
 
 
+class UnknownUnit(Unprocessable):
+    """The code names no unit of the city. ``hint`` says what may be sent instead."""
+
+    title = "There is no such unit"
+
+    def __init__(self, code: str | None, hint: str = "Take a code of its units; GET /api/v1/units finds it.") -> None:
+        detail = f"The city has no unit {code!r}. {hint}"
+        super().__init__(detail, errors=[{"pointer": "/unit", "detail": detail}])
+
+
 class PackRefused(Exception):
     """A pack that may not be loaded: faults, another city's. The command prints it."""

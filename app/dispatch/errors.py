@@ -14,16 +14,6 @@ class NobodyResponsible(Unavailable):
     title = "No unit is responsible here"
 
 
-class UnknownUnit(Unprocessable):
-    """The code names no unit of the city."""
-
-    title = "There is no such unit"
-
-    def __init__(self, code: str | None) -> None:
-        detail = f"{code!r} is the code of no unit; send a code of the city's list of units in `unit`."
-        super().__init__(detail, errors=[{"pointer": "/unit", "detail": detail}])
-
-
 class UnknownReason(Unprocessable):
     """The code names no reason of the city pack."""
 

@@ -11,10 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.accounts import queries, service
-from app.accounts.errors import UnknownArea, UnknownUnit
+from app.accounts.errors import UnknownArea
 from app.accounts.models import Staff, Token
 from app.accounts.roles import Role
 from app.catalogue.city import current_city
+from app.catalogue.errors import UnknownUnit
 from tests.accounts.people import Headers, make_account, session_of, sign_in
 from tests.make import NOW, make_person
 

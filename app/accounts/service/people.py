@@ -18,13 +18,13 @@ from app.accounts.errors import (
     NotOneself,
     OutsideYourScope,
     UnknownArea,
-    UnknownUnit,
 )
 from app.accounts.models import Staff
 from app.accounts.roles import STAFF_ROLES, Role
 from app.accounts.service.person import ANY_UNIT, Person
 from app.accounts.service.tokens import revoke_all
 from app.catalogue.city import current_city
+from app.catalogue.errors import UnknownUnit
 from app.catalogue.service import find_unit
 
 ONE_TIME_DAYS = 3
@@ -65,7 +65,7 @@ def require_scope(session: Session, *, unit: str | None, area: str | None, by: P
     Nothing at all, which covers nothing, is for commands only. Raises UnknownUnit, UnknownArea or OutsideYourScope.
     """
     if unit not in {None, ANY_UNIT} and find_unit(session, str(unit)) is None:
-        raise UnknownUnit(str(unit))
+        raise UnknownUnit(unit, "Take a code of its units, or * for any unit of the area.")
     if area is not None and not queries.is_area(session, area, city=current_city(session)):
         raise UnknownArea(area)
     if by is not None and not _covers(session, by, unit=unit, area=area):
