@@ -1,25 +1,21 @@
 """Keys of this package: one to keep contacts unreadable at rest, one to make tracking links.
 
-Both are derived from the secret key of the settings by HKDF (RFC 5869) under names of their own, so that neither tells
-anything of the other. ``configure`` is called once by each process, as ``app.db.connect`` is.
+``configure`` is called once by each process, as ``app.db.connect`` is.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.config import Settings
 from app.crockford import encode, normalise
+from app.derivation import derive_box, derive_key
 
-KEY_BYTES = 32
 SECRET_BYTES = 20
 
 
@@ -41,8 +37,8 @@ _current: list[Keys] = []
 
 def configure(settings: Settings) -> Keys:
     """Derive the keys of this process; a second call replaces the first."""
-    contact = Fernet(base64.urlsafe_b64encode(_derive(settings, b"suishoupai contact")))
-    keys = Keys(settings, contact, _derive(settings, b"suishoupai tracking"))
+    contact, tracking = derive_box(settings, b"suishoupai contact"), derive_key(settings, b"suishoupai tracking")
+    keys = Keys(settings, contact, tracking)
     _current[:] = [keys]
     return keys
 
@@ -52,11 +48,6 @@ def current() -> Keys:
     if not _current:
         raise NotConfigured("Call app.notify.keys.configure(settings) before contacts or tracking links are used.")
     return _current[0]
-
-
-def _derive(settings: Settings, name: bytes) -> bytes:
-    kdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=name)
-    return kdf.derive(settings.secret_key.encode())
 
 
 def seal(address: str) -> bytes:
