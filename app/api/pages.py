@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 
 from app.errors import Unprocessable
 
 MOST = 200
+# What a cursor of such a list holds: when, and the key.
+BY_TIME = (dt.datetime.fromisoformat, UUID)
 Row = TypeVar("Row")
+
+
+class Listed(Protocol):
+    """A row of a list."""
+
+    id: Any
+
+
+Timed = TypeVar("Timed", bound=Listed)
 
 
 class PageIn(Schema):
@@ -46,3 +59,9 @@ def page(rows: Sequence[Row], limit: int, values: Callable[[Row], Sequence[Any]]
     if len(rows) <= limit:
         return list(rows), None
     return list(rows[:limit]), write_cursor(values(rows[limit - 1]))
+
+
+def time_page(name: str, rows: Sequence[Timed], limit: int, moment: str) -> dict[str, Any]:
+    """Give the answer of a list in the order of ``moment`` and ``id``: the rows under ``name``, and ``next``."""
+    shown, following = page(rows, limit, lambda row: (getattr(row, moment).isoformat(), row.id))
+    return {name: shown, "next": following}

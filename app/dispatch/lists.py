@@ -62,7 +62,7 @@ def list_work_orders(
         statement = statement.where(WorkOrder.street == wanted.street)
     if wanted.overdue:
         statement = statement.where(_has_an_overdue_clock())
-    return session.scalars(_after(statement, WorkOrder.opened_at, WorkOrder.id, after).limit(limit)).all()
+    return session.scalars(rows_after(statement, WorkOrder.opened_at, WorkOrder.id, after).limit(limit)).all()
 
 
 def _has_an_overdue_clock() -> ColumnElement[bool]:
@@ -85,7 +85,7 @@ def why_they_wait(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID
 def list_disputes(session: Session, *, by: Person, city: City, limit: int, after: Place = None) -> Sequence[Dispute]:
     """List the disputes that wait for a ruling, oldest first."""
     statement = _lines(Dispute, by, city).where(Dispute.ended_at.is_(None))
-    return session.scalars(_after(statement, Dispute.opened_at, Dispute.id, after).limit(limit)).all()
+    return session.scalars(rows_after(statement, Dispute.opened_at, Dispute.id, after).limit(limit)).all()
 
 
 def list_declines(
@@ -95,7 +95,7 @@ def list_declines(
     statement = _lines(Decline, by, city)
     if reviewed is not None:
         statement = statement.where(Decline.reviewed_at.is_not(None) == reviewed)
-    return session.scalars(_after(statement, Decline.decided_at, Decline.id, after).limit(limit)).all()
+    return session.scalars(rows_after(statement, Decline.decided_at, Decline.id, after).limit(limit)).all()
 
 
 def list_supervisions(
@@ -105,7 +105,7 @@ def list_supervisions(
     statement = _lines(Supervision, by, city)
     if answered is not None:
         statement = statement.where(Supervision.answered_at.is_not(None) == answered)
-    return session.scalars(_after(statement, Supervision.due_at, Supervision.id, after).limit(limit)).all()
+    return session.scalars(rows_after(statement, Supervision.due_at, Supervision.id, after).limit(limit)).all()
 
 
 def list_notices(session: Session, *, by: Person, city: City, limit: int, after: Place = None) -> Sequence[Notice]:
@@ -117,7 +117,7 @@ def list_notices(session: Session, *, by: Person, city: City, limit: int, after:
         .options(contains_eager(Notice.work_order).joinedload(WorkOrder.item))
         .where(own, in_area(by, city), Notice.read_at.is_(None))
     )
-    return session.scalars(_after(statement, Notice.at, Notice.id, after).limit(limit)).all()
+    return session.scalars(rows_after(statement, Notice.at, Notice.id, after).limit(limit)).all()
 
 
 def read_notice(session: Session, notice_id: UUID, *, by: Person, city: City, now: dt.datetime) -> Notice:
@@ -141,7 +141,8 @@ def _lines(kind: type[Line], by: Person, city: City) -> Select[Line]:
     )
 
 
-def _after(statement: Select[Any], moment: Any, key: Any, after: Place) -> Select[Any]:
+def rows_after(statement: Select[Any], moment: Any, key: Any, after: Place) -> Select[Any]:
+    """Order a list by a moment and a key, and begin behind the row that ``after`` holds both of."""
     if after is not None:
         statement = statement.where(tuple_(moment, key) > tuple_(literal(after[0]), literal(after[1])))
     return statement.order_by(moment, key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from app.accounts.groups import LEADING
 from app.api.blueprint import Blueprint
 from app.api.clock import now
 from app.api.guard import current_person, staff_only
-from app.api.pages import PageIn, page, read_cursor
+from app.api.pages import BY_TIME, PageIn, page, read_cursor, time_page
 from app.catalogue.city import current_city
 from app.catalogue.queries import list_units
 from app.db import Reading, Session
@@ -19,8 +18,6 @@ from app.dispatch.figures import FirstDispatch, first_dispatch_success
 from app.dispatch.models import Notice
 
 blp = Blueprint("desk", __name__, url_prefix="/api/v1", description="The desk: what waits, disputes, registers")
-
-_BY_TIME = (dt.datetime.fromisoformat, UUID)
 
 
 @blp.get("/work-orders")
@@ -35,13 +32,14 @@ def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
     which = lists.Wanted(
         states=wanted["state"], unit=wanted["unit"], street=wanted["street"], overdue=wanted["overdue"]
     )
-    after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
+    after, limit = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"]
     with Reading() as session:
         scope = {"by": current_person(), "city": current_city(session)}
         found = lists.list_work_orders(session, which, **scope, limit=limit + 1, after=after)
-        shown, following = page(found, limit, lambda each: (each.opened_at.isoformat(), each.id))
-        waits = lists.why_they_wait(session, [each.id for each in shown])
-    return {"work_orders": [{"work_order": each, "waits": waits.get(each.id)} for each in shown], "next": following}
+        answer = time_page("work_orders", found, limit, "opened_at")
+        waits = lists.why_they_wait(session, [each.id for each in answer["work_orders"]])
+    answer["work_orders"] = [{"work_order": each, "waits": waits.get(each.id)} for each in answer["work_orders"]]
+    return answer
 
 
 @blp.get("/units")
@@ -64,12 +62,11 @@ def units(wanted: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.DisputesOut)
 def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
     """List the disputes that wait for a ruling, oldest first"""
-    after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
+    after, limit = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"]
     with Reading() as session:
         city = current_city(session)
         found = lists.list_disputes(session, by=current_person(), city=city, limit=limit + 1, after=after)
-    shown, following = page(found, limit, lambda each: (each.opened_at.isoformat(), each.id))
-    return {"disputes": shown, "next": following}
+    return time_page("disputes", found, limit, "opened_at")
 
 
 @blp.get("/declines")
@@ -78,12 +75,11 @@ def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.DeclinesOut)
 def declines(wanted: dict[str, Any]) -> dict[str, Any]:
     """List the register of what the city did not take on, oldest first"""
-    after, limit, reviewed = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"], wanted["reviewed"]
+    after, limit, reviewed = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"], wanted["reviewed"]
     with Reading() as session:
         scope = {"by": current_person(), "city": current_city(session)}
         found = lists.list_declines(session, reviewed=reviewed, **scope, limit=limit + 1, after=after)
-    shown, following = page(found, limit, lambda each: (each.decided_at.isoformat(), each.id))
-    return {"declines": shown, "next": following}
+    return time_page("declines", found, limit, "decided_at")
 
 
 @blp.get("/supervisions")
@@ -92,12 +88,11 @@ def declines(wanted: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.SupervisionsOut)
 def supervisions(wanted: dict[str, Any]) -> dict[str, Any]:
     """List the answers that units owe, first due first"""
-    after, limit, answered = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"], wanted["answered"]
+    after, limit, answered = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"], wanted["answered"]
     with Reading() as session:
         scope = {"by": current_person(), "city": current_city(session)}
         found = lists.list_supervisions(session, answered=answered, **scope, limit=limit + 1, after=after)
-    shown, following = page(found, limit, lambda each: (each.due_at.isoformat(), each.id))
-    return {"supervisions": shown, "next": following}
+    return time_page("supervisions", found, limit, "due_at")
 
 
 @blp.get("/notices")
@@ -106,12 +101,11 @@ def supervisions(wanted: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, schemas.NoticesOut)
 def notices(wanted: dict[str, Any]) -> dict[str, Any]:
     """List what my unit was told and nobody has read, oldest first"""
-    after, limit = read_cursor(wanted["cursor"], *_BY_TIME), wanted["limit"]
+    after, limit = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"]
     with Reading() as session:
         city = current_city(session)
         found = lists.list_notices(session, by=current_person(), city=city, limit=limit + 1, after=after)
-    shown, following = page(found, limit, lambda each: (each.at.isoformat(), each.id))
-    return {"notices": shown, "next": following}
+    return time_page("notices", found, limit, "at")
 
 
 @blp.post("/notices/<uuid:notice_id>/read")

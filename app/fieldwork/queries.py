@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
 from app.accounts.service import Person
 from app.catalogue.city import current_city
-from app.dispatch.lists import in_area
+from app.dispatch.lists import in_area, rows_after
 from app.fieldwork.models import EvidenceCheck
 
 
@@ -43,13 +43,8 @@ def open_checks(
         .join(EvidenceCheck.work_order)
         .where(EvidenceCheck.failed, EvidenceCheck.verdict.is_(None), in_area(by, city))
         .options(contains_eager(EvidenceCheck.work_order))
-        .order_by(EvidenceCheck.at, EvidenceCheck.id)
         .limit(limit)
     )
     if not by.all_units:
         statement = statement.where(EvidenceCheck.unit == by.unit)
-    if after is not None:
-        statement = statement.where(
-            tuple_(EvidenceCheck.at, EvidenceCheck.id) > tuple_(literal(after[0]), literal(after[1]))
-        )
-    return session.scalars(statement).all()
+    return session.scalars(rows_after(statement, EvidenceCheck.at, EvidenceCheck.id, after)).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from app.api.blueprint import Blueprint
 from app.api.clock import now
 from app.api.etag import stated_version, tag_header
 from app.api.guard import current_person, staff_only
-from app.api.pages import PageIn, page, read_cursor
+from app.api.pages import BY_TIME, PageIn, page, read_cursor, time_page
 from app.api.uploads import read_uploads
 from app.catalogue.city import current_city
 from app.db import Reading, Session
@@ -99,11 +98,10 @@ def sign_for(new: dict[str, Any]) -> list[service.Signed]:
 @blp.response(200, schemas.EvidenceChecksOut)
 def evidence_checks(wanted: dict[str, Any]) -> dict[str, Any]:
     """Show the repairs of my unit whose photos did not pass the check, oldest first"""
-    after = read_cursor(wanted["cursor"], dt.datetime.fromisoformat, UUID)
+    after = read_cursor(wanted["cursor"], *BY_TIME)
     with Reading() as session:
         found = open_checks(session, by=current_person(), limit=wanted["limit"] + 1, after=after)
-    shown, following = page(found, wanted["limit"], lambda each: (each.at.isoformat(), str(each.id)))
-    return {"checks": shown, "next": following}
+    return time_page("checks", found, wanted["limit"], "at")
 
 
 @blp.post("/evidence-checks/<uuid:check_id>")

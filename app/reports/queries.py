@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, literal, select, text, tuple_
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased, contains_eager
 
@@ -16,7 +16,7 @@ from app.accounts.roles import Role
 from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Item, Joining
-from app.dispatch.lists import in_scope
+from app.dispatch.lists import in_scope, rows_after
 from app.geo.types import Point, metres, near
 from app.media.models import Photo
 from app.reports.joining import FIXED_DAYS
@@ -174,12 +174,9 @@ def open_spot_checks(
         .options(contains_eager(SpotCheck.work_order).joinedload(WorkOrder.item))
         .where(SpotCheck.done_at.is_(None), SpotCheck.round == WorkOrder.rounds)
         .where(WorkOrder.state == State.FIXED, in_scope(by, city))
-        .order_by(SpotCheck.at, SpotCheck.id)
         .limit(limit)
     )
-    if after is not None:
-        statement = statement.where(tuple_(SpotCheck.at, SpotCheck.id) > tuple_(literal(after[0]), literal(after[1])))
-    return session.scalars(statement).all()
+    return session.scalars(rows_after(statement, SpotCheck.at, SpotCheck.id, after)).all()
 
 
 def ratings_by_unit(

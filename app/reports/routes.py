@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from app.api.blueprint import Blueprint
 from app.api.clock import now
 from app.api.etag import answer_conditionally, stated_version, tag_header
 from app.api.guard import current_person, public, staff_only
-from app.api.pages import PageIn, page, read_cursor
+from app.api.pages import BY_TIME, PageIn, read_cursor, time_page
 from app.api.ratelimit import limited
 from app.api.uploads import read_uploads
 from app.catalogue.city import City, current_city
@@ -225,12 +224,11 @@ def merge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dic
 @blp.response(200, schemas.SpotChecksOut)
 def spot_checks(wanted: dict[str, Any]) -> dict[str, Any]:
     """List the repairs that wait for a call or a visit before they close, oldest first"""
-    after, limit = read_cursor(wanted["cursor"], dt.datetime.fromisoformat, UUID), wanted["limit"]
+    after, limit = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"]
     with Reading() as session:
         city = current_city(session)
         found = open_spot_checks(session, by=current_person(), city=city, limit=limit + 1, after=after)
-    shown, following = page(found, limit, lambda each: (each.at.isoformat(), each.id))
-    return {"checks": shown, "next": following}
+    return time_page("checks", found, limit, "at")
 
 
 @blp.post("/spot-checks/<uuid:spot_check_id>")

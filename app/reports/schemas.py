@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from app.api.fields import Moment, Text, photos_field
+from app.api.fields import Text, photos_field
 from app.catalogue.city import Channel, Language
 from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import LineOut
@@ -241,13 +241,6 @@ class SpotCheckIn(Schema):
     kind = fields.Enum(CheckKind, by_value=True, required=True)
     passed = fields.Boolean(required=True)
     note = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
-
-
-class RatingsIn(Schema):
-    """A period of ratings."""
-
-    since = Moment(required=True)
-    until = Moment(required=True)
 
 
 class UnitRatingOut(Schema):
