@@ -162,12 +162,6 @@ def rule_changes(
     return found
 
 
-def units_for(session: Session, *, role: str, areas: Sequence[str]) -> list[Unit]:
-    """List the current units of a role that act for any of the areas, by code."""
-    statement = select(Unit).where(Unit.until.is_(None), Unit.role == role, Unit.area_code.in_(areas))
-    return list(session.scalars(statement.order_by(Unit.code)))
-
-
 def sample_item(session: Session) -> str | None:
     """Give the code of an item that joins by itself, else of the first; None where no item is loaded."""
     best = select(Item.code).where(Item.until.is_(None)).order_by(Item.joining != Joining.AUTO, Item.position)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,8 +19,6 @@ from sqlalchemy.orm import Session
 from app.catalogue.calendar import due
 from app.catalogue.city import DISPATCH_CENTRE, City
 from app.catalogue.models import Unit
-from app.catalogue.queries import units_for
-from app.catalogue.service import find_unit
 from app.dispatch.models import Notice, NoticeKind
 from app.workorders.clocks import PROMISED
 from app.workorders.lifecycle import EventKind
@@ -32,19 +31,34 @@ BATCH = 100
 PUT_OFF = dt.timedelta(minutes=15)
 
 
-def centres_above(session: Session, work_order: WorkOrder, *, city: City, unit: str | None = None) -> list[Unit]:
-    """Give the dispatch centres that hear of a work order, the smallest area first.
+@dataclass(frozen=True, slots=True)
+class Centres:
+    """The dispatch centres of a city, and the areas of the units that answer for some work orders; read once."""
 
-    Those of areas smaller than the responsible unit's own are left out, and the unit itself.
-    """
-    areas = [*work_order.areas, city.code]
-    code = unit or work_order.lead_unit
-    responsible = find_unit(session, code) if code else None
-    if responsible is not None and responsible.area_code in areas:
-        areas = areas[areas.index(responsible.area_code) :]
-    centres = [each for each in units_for(session, role=DISPATCH_CENTRE, areas=areas) if each.code != code]
-    first = {centre.area_code: centre for centre in reversed(centres)}
-    return [first[area] for area in areas if area in first]
+    city: City
+    all: Sequence[Unit]
+    areas: Mapping[str, str]
+
+    def above(self, work_order: WorkOrder, unit: str | None = None) -> list[Unit]:
+        """Give the centres that hear of a work order, the smallest area first.
+
+        Those of areas smaller than the responsible unit's own are left out, and the unit itself.
+        """
+        areas = [*work_order.areas, self.city.code]
+        code = unit or work_order.lead_unit
+        own = self.areas.get(code or "")
+        if own in areas:
+            areas = areas[areas.index(own) :]
+        first = {centre.area_code: centre for centre in reversed(self.all) if centre.code != code}
+        return [first[area] for area in areas if area in first]
+
+
+def read_centres(session: Session, codes: Iterable[str | None], *, city: City) -> Centres:
+    """Read what ``Centres.above`` needs for the units of these codes, in two statements."""
+    centres = select(Unit).where(Unit.until.is_(None), Unit.role == DISPATCH_CENTRE).order_by(Unit.code)
+    known = {code for code in codes if code}
+    areas = select(Unit.code, Unit.area_code).where(Unit.until.is_(None), Unit.code.in_(known))
+    return Centres(city, session.scalars(centres).all(), {row.code: row.area_code for row in session.execute(areas)})
 
 
 def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: int = BATCH) -> int:
@@ -53,12 +67,16 @@ def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: in
     A work order that cannot be acted on (a fault of ours) is put off, so that it keeps nobody else waiting.
     """
     taken = _take(session, now=now, limit=limit)
+    if not taken:
+        return 0
+    codes = (code for order, clocks in taken for code in (order.lead_unit, *(clock.unit for clock in clocks)))
+    centres = read_centres(session, codes, city=city)
     acted = 0
     for work_order, deadlines in taken:
         try:
             with session.begin_nested():
                 for deadline in deadlines:
-                    _act(session, work_order, deadline, city=city, now=now)
+                    _act(session, work_order, deadline, centres.above(work_order, deadline.unit), city=city, now=now)
             acted += len(deadlines)
         except (SQLAlchemyError, RuntimeError, ValueError):
             log.exception("breach put off", extra={"work_order": work_order.public_id})
@@ -91,8 +109,15 @@ def _take(session: Session, *, now: dt.datetime, limit: int) -> list[tuple[WorkO
     return list(found.items())
 
 
-def _act(session: Session, work_order: WorkOrder, deadline: Deadline, *, city: City, now: dt.datetime) -> None:
-    centres = centres_above(session, work_order, city=city, unit=deadline.unit)
+def _act(
+    session: Session,
+    work_order: WorkOrder,
+    deadline: Deadline,
+    centres: Sequence[Unit],
+    *,
+    city: City,
+    now: dt.datetime,
+) -> None:
     is_new, before = deadline.breached_at is None, deadline.level
     # The clock is written before the history, whose lines are flushed one by one: once, and not with each of them.
     deadline.breached_at = deadline.breached_at or now

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from app.catalogue.city import current_city
 from app.db import Session, utcnow
-from app.dispatch.escalation import centres_above
+from app.dispatch.escalation import read_centres
 from app.dispatch.models import Notice
 from app.jobs import enqueue
 from app.workorders.clocks import minutes, start_clock
@@ -163,7 +163,8 @@ def check_levels(session: SessionType, seed: int) -> None:
     city, most = current_city(session), Counter[int]()
     for deadline in session.scalars(select(Deadline)):
         work_order = session.get_one(WorkOrder, deadline.work_order_id)
-        above = len(centres_above(session, work_order, city=city, unit=deadline.unit))
+        centres = read_centres(session, [deadline.unit, work_order.lead_unit], city=city)
+        above = len(centres.above(work_order, deadline.unit))
         levels = list(range(0 if deadline.unit else 1, above + 1))
         assert sorted(inbox[deadline.id]) == levels, f"seed {seed}"
         kinds = [EventKind.OVERDUE, *[EventKind.ESCALATED] * above]

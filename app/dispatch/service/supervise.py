@@ -12,7 +12,7 @@ from app.catalogue.calendar import due
 from app.catalogue.city import City
 from app.dispatch.case import Case, Content
 from app.dispatch.errors import NotSupervised, SupervisedAlready
-from app.dispatch.escalation import centres_above
+from app.dispatch.escalation import read_centres
 from app.dispatch.models import Notice, NoticeKind, Supervision
 from app.dispatch.service.assign import say_unit
 from app.dispatch.service.sign import part_of
@@ -65,7 +65,7 @@ def _demand(session: Session, work_order: WorkOrder, reason: str, *, by: str, ci
     before = session.scalar(
         select(func.count()).select_from(Supervision).where(Supervision.work_order_id == work_order.id)
     )
-    centres = centres_above(session, work_order, city=city)
+    centres = read_centres(session, [work_order.lead_unit], city=city).above(work_order)
     # Each further supervision of the same work order goes one level higher, as far as there are levels.
     centre = centres[min(before or 0, len(centres) - 1)] if centres else None
     level = centre.level if centre else "city"
