@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dev.console import Refusal
 
@@ -45,21 +45,7 @@ DEFAULT = Scale(
     recorded=200,
     seeds=600,
 )
-LARGE = Scale(
-    sizes=(10_000, 100_000, 1_000_000),
-    rounds=5,
-    read_seconds=1.5,
-    file_seconds=4.0,
-    most_files=600,
-    floor_reads=("-T", "1"),
-    floor_files=400,
-    lives=80,
-    floor_lives=100,
-    clocks=(10_000, 1_000_000),
-    breached=1000,
-    recorded=200,
-    seeds=600,
-)
+LARGE = replace(DEFAULT, sizes=(10_000, 100_000, 1_000_000), read_seconds=1.5, most_files=600)
 TINY = Scale(
     sizes=(100, 300),
     rounds=1,

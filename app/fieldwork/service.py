@@ -77,8 +77,8 @@ def take_step(
         raise NotAStep(asked.action)
     city = current_city(session)
     work_order = workorders.lock_work_order(session, public_id, by=by, city=city)
-    digest = _digest(public_id, asked, brought, by)
-    before = _taken_before(session, key, digest) if key is not None else None
+    digest = _digest(public_id, asked, brought, by) if key else b""
+    before = _taken_before(session, key, digest) if key else None
     if before is not None:
         return Taken(work_order, by, check_of(session, before.event_id), replayed=True)
     if matches is not None and not matches(work_order.version):
@@ -88,7 +88,7 @@ def take_step(
     needs = _needs(work_order, asked)
     move = find_move(work_order.state, asked.action, by.role, needs, case.facts)
     event = _take(session, case, move)
-    if key is not None:
+    if key:
         taken = TakenStep(key=key, work_order_id=work_order.id, event_id=event.id, digest=digest, arrived_at=now)
         session.add(taken)
     return Taken(work_order, by, _follow(session, case, event))

@@ -98,6 +98,11 @@ class WorkOrder(Base, Identified):
         return tuple(code for code in (self.community, self.street, self.district) if code)
 
     @property
+    def promised(self) -> str | None:
+        """Give what was promised in the form that history carries: ``due_at`` by ISO 8601."""
+        return self.due_at.isoformat() if self.due_at else None
+
+    @property
     def version(self) -> str:
         """Give what changes with every step: the number of the last line of its history."""
         return f"{self.public_id} {self.events}"

@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.catalogue.city import City
 from app.dispatch.case import Case, Content
-from app.dispatch.models import Notice, NoticeKind, Part
-from app.dispatch.queries import open_parts
-from app.dispatch.service.assign import say_unit
+from app.dispatch.models import Notice, NoticeKind
+from app.dispatch.service.assign import lead_assignment, say_unit
 from app.workorders import clocks
 from app.workorders.models import DeadlineKind, WorkOrder
 
@@ -21,15 +20,14 @@ def begin_again(session: Session, work_order: WorkOrder, *, city: City, now: dt.
     That clock pauses while the unit says that it is fixed, and is met only when it is accepted (``accept``).
     """
     clocks.stop(session, work_order, DeadlineKind.REWORK, now=now)
-    lead = next((part for part in open_parts(session, work_order.id) if part.part is Part.LEAD), None)
+    lead = lead_assignment(session, work_order)
     unit = lead.unit_code if lead else work_order.lead_unit
     limit = city.limits.rework
     clocks.start_clock(session, work_order, DeadlineKind.REWORK, limit, unit=unit, city=city, now=now)
     if lead is not None:
         lead.finished_at = None
         session.add(Notice(unit=lead.unit_code, work_order_id=work_order.id, level=0, kind=NoticeKind.REWORK, at=now))
-    due_at = work_order.due_at.isoformat() if work_order.due_at else None
-    return {"unit": say_unit(lead.unit) if lead else None, "due_at": due_at}
+    return {"unit": say_unit(lead.unit) if lead else None, "due_at": work_order.promised}
 
 
 def accept(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> None:

@@ -103,8 +103,7 @@ def hand_over(session: Session, case: Case, unit: Unit, explanation: dict[str, A
     work_order.lead_unit = unit.code
     for kind in clocks.PROMISED:
         clocks.hand_on(session, work_order, kind, unit=unit.code)
-    due_at = work_order.due_at.isoformat() if work_order.due_at else None
-    return {"unit": say_unit(unit), "from": lead.unit_code if lead else None, "due_at": due_at}
+    return {"unit": say_unit(unit), "from": lead.unit_code if lead else None, "due_at": work_order.promised}
 
 
 def add_part(
@@ -161,5 +160,4 @@ def _send(
         )
     if work_order.events > 1:
         clocks.meet(session, work_order, DeadlineKind.DISPATCH, now=now)
-    due_at = work_order.due_at.isoformat() if work_order.due_at else None
-    return assignment, {"unit": say_unit(unit), "due_at": due_at}
+    return assignment, {"unit": say_unit(unit), "due_at": work_order.promised}

@@ -63,5 +63,4 @@ def resume_ended(session: Session, *, city: City, now: dt.datetime) -> int:
 def _go_on(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> Content:
     clocks.go_on(session, work_order, DeadlineKind.HANDLING, city=city, now=now)
     lead = lead_assignment(session, work_order)
-    due_at = work_order.due_at.isoformat() if work_order.due_at else None
-    return {"unit": say_unit(lead.unit) if lead else None, "due_at": due_at}
+    return {"unit": say_unit(lead.unit) if lead else None, "due_at": work_order.promised}

@@ -36,7 +36,7 @@ def speed_up(session: Session, work_order: WorkOrder, *, city: City, now: dt.dat
     limits = _limits(city)
     for deadline in clocks.running(session, work_order, *limits):
         _replace(session, work_order, deadline, limits[deadline.kind], city=city, now=now)
-    return work_order.due_at.isoformat() if work_order.due_at else None
+    return work_order.promised
 
 
 def _limits(city: City) -> dict[DeadlineKind, Duration]:

@@ -58,8 +58,13 @@ def merge(
     content = {"into": survivor.public_id, "note": note, "unit": unit, "reports": [str(each) for each in moved]}
     # The reporters have moved to the survivor: its line is the one that tells them.
     service.take(session, gone, move, by=by, city=city, now=now, content=content, public=False)
-    due_at = survivor.due_at.isoformat() if survivor.due_at else None
-    told = {"from": gone.public_id, "note": note, "unit": unit, "due_at": due_at, "reports": content["reports"]}
+    told = {
+        "from": gone.public_id,
+        "note": note,
+        "unit": unit,
+        "due_at": survivor.promised,
+        "reports": content["reports"],
+    }
     append(session, survivor, EventKind.MERGED, at=now, by=by.signature, content=told)
     return gone, survivor
 
