@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 
 from sqlalchemy import or_, select, text
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from app.assets.service import NearAsset
 from app.catalogue.city import City
@@ -24,7 +24,7 @@ from app.geo.types import Point, metres, near
 from app.reports.errors import NotTheSame, SameAsClosed
 from app.workorders.lifecycle import ENDED, OPEN, State
 from app.workorders.models import LIVE, WorkOrder
-from app.workorders.service import keep_item
+from app.workorders.service import lock_all
 
 SAME_WITHIN_M = 500.0
 FIXED_DAYS = 3
@@ -99,10 +99,7 @@ def find_same(
     )
     # One that stopped being the same while we waited for its lock is passed over: the next one is looked for.
     while (candidate := session.scalar(nearest)) is not None:
-        locked = select(WorkOrder).where(WorkOrder.id == candidate, *same).options(joinedload(WorkOrder.item))
-        locked = locked.with_for_update(of=WorkOrder).execution_options(populate_existing=True)
-        found = keep_item(session, session.scalars(locked).one_or_none())
-        if found is not None:
+        for found in lock_all(session, select(WorkOrder).where(WorkOrder.id == candidate, *same)):
             return found
     return None
 
@@ -113,17 +110,12 @@ def take_same(session: Session, public_id: str, item: Item, place: Place, *, now
     Raises NotTheSame where it is unknown, not public, never joins or lies over 500 m away, SameAsClosed where it has
     ended or was fixed over three days ago.
     """
-    statement = (
-        select(WorkOrder)
-        .where(WorkOrder.public_id == normalise(public_id))
-        .options(joinedload(WorkOrder.item))
-        .with_for_update(of=WorkOrder)
-        .execution_options(populate_existing=True)
-    )
     if item.sensitive:
         message = "Reports of this item are not public and join no others; leave out same_as."
         raise NotTheSame(message)
-    work_order = keep_item(session, session.scalars(statement).one_or_none())
+    work_order = next(
+        iter(lock_all(session, select(WorkOrder).where(WorkOrder.public_id == normalise(public_id)))), None
+    )
     if work_order is None or work_order.sensitive or work_order.item.joining is Joining.NEVER:
         message = "No public work order has this id; leave out same_as."
         raise NotTheSame(message)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -66,25 +67,27 @@ def open_work_order(
 
 def lock_work_order(session: Session, public_id: str, *, by: Person, city: City) -> WorkOrder:
     """Lock the row of a work order and read it again. Raises NoSuchWorkOrder where ``by`` may not know of it."""
+    found = lock_all(session, select(WorkOrder).where(WorkOrder.public_id == normalise(public_id)))
+    return check_scope(next(iter(found), None), by=by, city=city)
+
+
+def lock_all(session: Session, chosen: Select[WorkOrder]) -> Sequence[WorkOrder]:
+    """Lock the chosen rows in the order of their keys, and read them again with their items.
+
+    A row that was waited for is read again by PostgreSQL, but its join is not: where the step that was waited for
+    changed the item, the join finds none (documentation of PostgreSQL 15, 13.2.1), and the item is read by itself.
+    """
     statement = (
-        select(WorkOrder)
-        .where(WorkOrder.public_id == normalise(public_id))
-        .options(joinedload(WorkOrder.item))
+        chosen.options(joinedload(WorkOrder.item))
+        .order_by(WorkOrder.id)
         .with_for_update(of=WorkOrder)
         .execution_options(populate_existing=True)
     )
-    return check_scope(keep_item(session, session.scalars(statement).one_or_none()), by=by, city=city)
-
-
-def keep_item(session: Session, work_order: WorkOrder | None) -> WorkOrder | None:
-    """Give a work order back that was locked together with its item, and load the item where it was changed meanwhile.
-
-    A row that was waited for is read again by PostgreSQL, but its join is not: where the step that was waited for
-    changed the item, the join finds none (documentation of PostgreSQL 15, 13.2.1).
-    """
-    if work_order is not None and inspect(work_order).dict.get("item") is None:
-        set_committed_value(work_order, "item", session.get_one(Item, work_order.item_id))
-    return work_order
+    found = session.scalars(statement).all()
+    for work_order in found:
+        if inspect(work_order).dict.get("item") is None:
+            set_committed_value(work_order, "item", session.get_one(Item, work_order.item_id))
+    return found
 
 
 def check_scope(work_order: WorkOrder | None, *, by: Person, city: City) -> WorkOrder:

@@ -175,15 +175,9 @@ def close_silent(session: Session, *, city: City, now: dt.datetime) -> int:
 def _lock(session: Session, report: Report, now: dt.datetime) -> tuple[City, WorkOrder, Person]:
     """Lock the work order of a report for its reporter. Raises TooLateToAnswer long after it closed."""
     city = current_city(session)
-    statement = (
-        select(WorkOrder)
-        .join(ReportLink, ReportLink.work_order_id == WorkOrder.id)
-        .where(ReportLink.report_id == report.id)
-        .options(joinedload(WorkOrder.item))
-        .with_for_update(of=WorkOrder)
-        .execution_options(populate_existing=True)
-    )
-    work_order = service.keep_item(session, session.scalars(statement).one_or_none())
+    linked = select(WorkOrder).join(ReportLink, ReportLink.work_order_id == WorkOrder.id)
+    found = service.lock_all(session, linked.where(ReportLink.report_id == report.id))
+    work_order = next(iter(found), None)
     if work_order is None:
         raise NoSuchReport
     days = city.limits.rating_days

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
 from app.catalogue.city import City, current_city
@@ -72,17 +72,9 @@ def merge(
 def _lock_both(session: Session, public_id: str, into: str, *, by: Person, city: City) -> tuple[WorkOrder, WorkOrder]:
     """Lock both rows in the order of their keys, so that two merges in opposite directions wait for each other."""
     names = [normalise(public_id), normalise(into)]
-    statement = (
-        select(WorkOrder)
-        .where(WorkOrder.public_id.in_(names))
-        .options(joinedload(WorkOrder.item))
-        .order_by(WorkOrder.id)
-        .with_for_update(of=WorkOrder)
-        .execution_options(populate_existing=True)
-    )
-    found = {work_order.public_id: work_order for work_order in session.scalars(statement)}
-    locked = (service.keep_item(session, found.get(name)) for name in names)
-    gone, survivor = (service.check_scope(each, by=by, city=city) for each in locked)
+    locked = service.lock_all(session, select(WorkOrder).where(WorkOrder.public_id.in_(names)))
+    found = {work_order.public_id: work_order for work_order in locked}
+    gone, survivor = (service.check_scope(found.get(name), by=by, city=city) for name in names)
     if gone is survivor:
         raise CannotMerge("A work order cannot be merged into itself.")
     return gone, survivor
