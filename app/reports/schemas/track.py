@@ -1,0 +1,120 @@
+"""Wire shapes of following a report, and of answering a repair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from app.api.fields import Text, photos_field
+from app.catalogue.schemas import NamesOut
+from app.reports.schemas.intake import DESCRIPTION_LENGTH
+from app.reports.steps import Progress
+from app.workorders.lifecycle import State, Step
+from app.workorders.models import EventKind
+
+
+class CandidateOut(Schema):
+    """A street that the accuracy circle touches, with its share of the circle."""
+
+    area = fields.Nested(NamesOut, required=True)
+    share = fields.Float(required=True)
+
+
+class PlaceOut(Schema):
+    """Where a report lies. ``match`` is exact, or nearest where no street covers the point."""
+
+    street = fields.Nested(NamesOut, required=True)
+    district = fields.Nested(NamesOut, required=True, allow_none=True)
+    match = fields.String(required=True)
+    distance_m = fields.Float(required=True)
+    approximate = fields.Boolean(
+        required=True, metadata={"description": "The city's boundaries are marked approximate: a demonstration"}
+    )
+    candidates = fields.List(fields.Nested(CandidateOut), required=True)
+
+
+class StepOut(Schema):
+    """One of the five public steps."""
+
+    step = fields.Enum(Step, by_value=True, required=True)
+    progress = fields.Enum(Progress, by_value=True, required=True)
+    at = fields.AwareDateTime(required=True, allow_none=True)
+
+
+class PictureOut(Schema):
+    """A picture in two sizes; a link answers once the picture is rendered."""
+
+    large = fields.Url(required=True)
+    small = fields.Url(required=True)
+
+
+class DeclinedOut(Schema):
+    """Why the city does not take it on, and what would change that."""
+
+    code = fields.String(required=True)
+    name_zh = fields.String(required=True)
+    name_en = fields.String(required=True)
+    change_zh = fields.String(required=True)
+    change_en = fields.String(required=True)
+
+
+class EventOut(Schema):
+    """A public line of history."""
+
+    due_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    until = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    declined = fields.Nested(DeclinedOut, required=True, allow_none=True)
+
+    kind = fields.Enum(EventKind, by_value=True, required=True)
+    at = fields.AwareDateTime(required=True)
+    unit = fields.Nested(NamesOut, required=True, allow_none=True)
+    note = fields.String(required=True, allow_none=True)
+    photos = fields.List(fields.Nested(PictureOut), required=True)
+
+
+class ReportOut(Schema):
+    """A report as its reporter sees it."""
+
+    number = fields.String(required=True)
+    tracking_url = fields.Url(required=True)
+    filed_at = fields.AwareDateTime(required=True)
+    work_order = fields.String(required=True, metadata={"description": "Public id of the work order"})
+    joined = fields.Boolean(required=True)
+    reports = fields.Integer(required=True, metadata={"description": "How many reports the work order has"})
+    state = fields.Enum(State, by_value=True, required=True)
+    item = fields.Nested(NamesOut, required=True)
+    place = fields.Nested(PlaceOut, required=True)
+    unit = fields.Nested(NamesOut, required=True, allow_none=True)
+    due_at = fields.AwareDateTime(required=True, allow_none=True)
+    steps = fields.List(fields.Nested(StepOut), required=True)
+    photos = fields.List(fields.Nested(PictureOut), required=True)
+    attribution = fields.String(required=True, metadata={"description": "Whose data the answer rests on"})
+
+
+class TrackOut(ReportOut):
+    """A report with the public history of its work order."""
+
+    description = fields.String(required=True)
+    events = fields.List(fields.Nested(EventOut), required=True)
+
+
+class ObjectionIn(Schema):
+    """Why it is not fixed: words or photos, a multipart form or JSON."""
+
+    reason = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+    photos = photos_field()
+
+
+def _stars(**more: Any) -> fields.Integer:
+    return fields.Integer(validate=validate.Range(1, 5, error="A rating is 1 to 5."), strict=True, **more)
+
+
+class RatingIn(Schema):
+    """What a reporter thinks of a repair, each from 1 (bad) to 5."""
+
+    overall = _stars(required=True)
+    speed = _stars(load_default=None, allow_none=True)
+    attitude = _stars(load_default=None, allow_none=True)
+    result = _stars(load_default=None, allow_none=True)
+    comment = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
