@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.catalogue.calendar import after, between, due
-from app.catalogue.city import City, Duration
+from app.catalogue.city import City
 from app.catalogue.models import TimeUnit
+from app.catalogue.values import Duration
 from app.workorders.models import Deadline, DeadlineKind, WorkOrder
 
 # What ends with the work order. An answer that a supervisor asked for is still due after it.

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.catalogue.city import Channel, Duration, Language, current_city, read_duration
+from app.catalogue.city import Channel, Language, current_city
 from app.catalogue.errors import NoCity
 from app.catalogue.models import TimeUnit
 from app.catalogue.packs import load_pack, read_pack
+from app.catalogue.values import Duration, read_duration
 from app.geo.models import Level
 from tests.catalogue.town import PARTS, write_town
 from tests.make import NOW

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.orm import Session
 
-from app.catalogue.city import City, Duration, current_city
+from app.catalogue.city import City, current_city
 from app.catalogue.models import TimeUnit
+from app.catalogue.values import Duration
 from app.workorders import clocks
 from app.workorders.models import Deadline, DeadlineKind, WorkOrder
 from tests.make import make_work_order

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.city import KEYS, LIMITS, Key
+from app.catalogue.city import KEYS, LIMITS
 from app.catalogue.packs.faults import Fault, warning
+from app.catalogue.values import Key
 
 NAME = "city.toml"
 

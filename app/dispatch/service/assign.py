@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
 from app.catalogue.calendar import due
-from app.catalogue.city import City, Duration
+from app.catalogue.city import City
 from app.catalogue.errors import UnknownUnit
 from app.catalogue.models import Item, Unit, Urgency
 from app.catalogue.service import find_unit
+from app.catalogue.values import Duration
 from app.dispatch.case import Case, Content, resolve_at
 from app.dispatch.errors import AlreadyTheirs
 from app.dispatch.models import Assignment, Part

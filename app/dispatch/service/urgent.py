@@ -7,8 +7,9 @@ import datetime as dt
 from sqlalchemy.orm import Session
 
 from app.catalogue.calendar import due
-from app.catalogue.city import City, Duration
+from app.catalogue.city import City
 from app.catalogue.models import Urgency
+from app.catalogue.values import Duration
 from app.dispatch.case import Case, Content
 from app.dispatch.errors import AlreadyUrgent
 from app.workorders import clocks
