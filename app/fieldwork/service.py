@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
-from app.catalogue.city import current_city
+from app.catalogue.city import City, current_city
 from app.dispatch.case import Asked, Case, study
 from app.dispatch.queries import open_parts
-from app.dispatch.service import VERBS
-from app.dispatch.service.again import begin_again
+from app.dispatch.service import VERBS, say_unit
+from app.dispatch.service.again import begin_again, take_back
 from app.errors import Problem
 from app.fieldwork import evidence
 from app.fieldwork.errors import NotAStep, StaleVersion, StepKeyReused
@@ -25,9 +25,10 @@ from app.jobs import enqueue
 from app.media import service as media
 from app.media.models import Photo
 from app.workorders import service as workorders
-from app.workorders.lifecycle import Action, EventKind, Move, Need, State, find_move
+from app.workorders.errors import MissingNeeds
+from app.workorders.lifecycle import OPEN, Action, EventKind, Move, Need, State, find_move
 from app.workorders.models import Evidence, TakenStep, TimelineEvent, WorkOrder
-from app.workorders.timeline import canonical
+from app.workorders.timeline import append, canonical
 
 # The steps whose photos show the work itself, to everybody who reported it.
 SHOWN = (Action.NOTE, Action.FIX, Action.SECURE)
@@ -167,19 +168,39 @@ def _taken_before(session: Session, key: UUID, digest: bytes) -> TakenStep | Non
 def judge_evidence(
     session: Session, check_id: UUID, *, verdict: Verdict, note: str, by: Person, now: dt.datetime
 ) -> EvidenceCheck:
-    """Give a person's verdict on a failed check; a rejected repair goes back to the crew, with the rework clock.
+    """Give a person's verdict on a failed check; a rejected repair goes back to its crew, with the rework clock.
 
-    Raises NoSuchCheck, NotYourVerdict, AlreadyDecided; a rejection without a word why MissingNeeds.
+    A part that is rejected while others still work is open again. Where the work came back since, the verdict is about
+    a repair that is over, and stands in the register alone. Raises NoSuchCheck, NotYourVerdict, AlreadyDecided, and
+    MissingNeeds where a rejection gives no word why.
     """
     city = current_city(session)
     public_id = evidence.work_order_of(session, check_id, by=by)
     work_order = workorders.lock_work_order(session, public_id, by=by, city=city)
     decided = evidence.decide(session, check_id, verdict=verdict, note=note, by=by, now=now)
-    if verdict is Verdict.REJECTED and work_order.state is State.FIXED:
-        move = find_move(work_order.state, Action.REJECT, by.role, {Need.NOTE} if note else set())
-        content = begin_again(session, work_order, city=city, now=now) | {"reason": note}
-        workorders.take(session, work_order, move, by=by, city=city, now=now, content=content)
+    if verdict is Verdict.REJECTED:
+        if not note:
+            raise MissingNeeds(action=Action.REJECT, missing=[Need.NOTE])
+        _reject(session, work_order, decided, by=by, city=city, now=now)
     return decided
+
+
+def _reject(
+    session: Session, work_order: WorkOrder, check: EvidenceCheck, *, by: Person, city: City, now: dt.datetime
+) -> None:
+    """Take back the part that a check is about, unless it was taken back before."""
+    parts = (part for part in open_parts(session, work_order.id) if part.unit_code == check.unit)
+    part = next((part for part in parts if part.finished_at == check.at), None)
+    if part is None:
+        return
+    content = {"unit": say_unit(part.unit), "reason": check.note}
+    if work_order.state is State.FIXED:
+        move = find_move(work_order.state, Action.REJECT, by.role, {Need.NOTE})
+        content |= begin_again(session, work_order, city=city, now=now, unit=part.unit_code)
+        workorders.take(session, work_order, move, by=by, city=city, now=now, content=content)
+    elif work_order.state in OPEN:
+        take_back(session, part, now=now)
+        append(session, work_order, EventKind.CHECKED, at=now, by=by.signature, content=content, public=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from app.accounts.roles import Role
-from tests.life.conftest import LIGHTING, PARKS, Town
+from tests.life.conftest import LIGHTING, PARKS, WATER, Town
 from tests.make import YUEHAI, make_photo, new_key
 
 
@@ -211,3 +211,50 @@ def test_a_unit_is_found_by_words_role_or_area_page_by_page(town: Town) -> None:
     assert codes(area="440305007") == ["440305007-street_office"]
     assert codes(q="%") == codes(q="nobody") == []
     assert codes(limit=2, cursor=first["next"]) == codes(limit=4)[2:]
+
+
+def judge(town: Town, unit: str, *, checks: int = 1) -> None:
+    """Reject the oldest failed check of a unit."""
+    own = town.headers(Role.UNIT_MANAGER, unit=unit)
+    found = town.client.get("/api/v1/evidence-checks", headers=own).get_json()["checks"]
+    assert len(found) == checks
+    body = {"verdict": "rejected", "note": "看不清"}
+    town.post(f"/evidence-checks/{found[0]['id']}", body, role=Role.UNIT_MANAGER, unit=unit)
+
+
+def test_a_verdict_on_a_repair_that_came_back_does_not_touch_the_next_one(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.answer(report, "object", reason="还是不亮")
+    town.wait(hours=1)
+    town.fix(report, color="blue")
+
+    judge(town, LIGHTING, checks=2)
+    after_the_first = town.show(report)["state"]
+    judge(town, LIGHTING)
+
+    assert (after_the_first, town.show(report)["state"]) == ("fixed", "in_progress")
+
+
+@pytest.mark.parametrize("others_are_done", [False, True])
+def test_a_rejected_part_of_a_co_unit_is_its_own_to_do_again(town: Town, others_are_done: bool) -> None:
+    report = town.file()
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    town.move(report, "involve", Role.DISPATCHER, unit=WATER, note="井盖旁的灯")
+    town.move(report, "sign", Role.CREW, of=WATER)
+    town.fix(report, unit=WATER)
+    town.wait(minutes=1)
+    if others_are_done:
+        town.fix(report, color="blue")
+
+    judge(town, WATER)
+    if not others_are_done:
+        town.fix(report, color="blue")
+
+    shown = town.show(report)
+    assert shown["state"] == "in_progress"
+    assert [(part["unit"]["code"], part["finished_at"] is None) for part in shown["parts"]] == [
+        (LIGHTING, False),
+        (WATER, True),
+    ]
+    assert town.fix(report, unit=WATER, color="red")["state"] == "fixed"

@@ -8,26 +8,35 @@ from sqlalchemy.orm import Session
 
 from app.catalogue.city import City
 from app.dispatch.case import Case, Content
-from app.dispatch.models import Notice, NoticeKind
-from app.dispatch.service.assign import lead_assignment, say_unit
+from app.dispatch.models import Assignment, Notice, NoticeKind, Part
+from app.dispatch.queries import open_parts
+from app.dispatch.service.assign import say_unit
 from app.workorders import clocks
 from app.workorders.models import DeadlineKind, WorkOrder
 
 
-def begin_again(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> Content:
-    """Give the work back to the lead unit with a new rework clock: it was not fixed, or fixed badly.
+def begin_again(
+    session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime, unit: str | None = None
+) -> Content:
+    """Give the work back to the lead unit, or to the one that is named, with a new rework clock: it was done badly.
 
     That clock pauses while the unit says that it is fixed, and is met only when it is accepted (``accept``).
     """
     clocks.stop(session, work_order, DeadlineKind.REWORK, now=now)
-    lead = lead_assignment(session, work_order)
-    unit = lead.unit_code if lead else work_order.lead_unit
+    parts = open_parts(session, work_order.id)
+    part = next((each for each in parts if (each.unit_code == unit if unit else each.part is Part.LEAD)), None)
+    whose = part.unit_code if part else work_order.lead_unit
     limit = city.limits.rework
-    clocks.start_clock(session, work_order, DeadlineKind.REWORK, limit, unit=unit, city=city, now=now)
-    if lead is not None:
-        lead.finished_at = None
-        session.add(Notice(unit=lead.unit_code, work_order_id=work_order.id, level=0, kind=NoticeKind.REWORK, at=now))
-    return {"unit": say_unit(lead.unit) if lead else None, "due_at": work_order.promised}
+    clocks.start_clock(session, work_order, DeadlineKind.REWORK, limit, unit=whose, city=city, now=now)
+    if part is not None:
+        take_back(session, part, now=now)
+    return {"unit": say_unit(part.unit) if part else None, "due_at": work_order.promised}
+
+
+def take_back(session: Session, part: Assignment, *, now: dt.datetime) -> None:
+    """Say that a part is not finished after all, and tell its unit."""
+    part.finished_at = None
+    session.add(Notice(unit=part.unit_code, work_order_id=part.work_order_id, level=0, kind=NoticeKind.REWORK, at=now))
 
 
 def accept(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> None:
