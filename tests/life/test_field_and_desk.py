@@ -104,6 +104,21 @@ def test_a_repair_that_its_manager_rejects_goes_back_to_the_crew(town: Town) -> 
     assert queue(town) == [report["work_order"]]
 
 
+def test_a_rejection_has_a_word_why_also_when_the_repair_came_back_already(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.answer(report, "object", reason="还是不亮")
+    (check,) = town.client.get(
+        "/api/v1/evidence-checks", headers=town.headers(Role.UNIT_MANAGER, unit=LIGHTING)
+    ).get_json()["checks"]
+    path = f"/evidence-checks/{check['id']}"
+
+    town.post(path, {"verdict": "rejected"}, role=Role.UNIT_MANAGER, unit=LIGHTING, status=422)
+    town.post(path, {"verdict": "rejected", "note": "看不清"}, role=Role.UNIT_MANAGER, unit=LIGHTING)
+
+    assert town.show(report)["checks"][0]["verdict"] == "rejected"
+
+
 def test_the_same_photo_as_proof_of_two_repairs_is_found(town: Town) -> None:
     first, second = town.file(), town.file(lon=113.95)
     town.repair(first)
