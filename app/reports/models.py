@@ -86,8 +86,8 @@ def _one_to_five(column: str) -> CheckConstraint:
 class Rating(Base):
     """What a reporter thinks of a repair (好差评): 1 to 5 overall, and of speed, attitude and result where they say so.
 
-    ``round`` is which repair it is about: 0 the first one, 1 the one after the work order came back, and so on. A
-    reporter who rates a repair again replaces what they said of it.
+    ``round`` is which repair of the work order it is about: 0 the first one, 1 the one after it came back, and so on.
+    A reporter who rates a repair again replaces what they said of it; one who was moved by a merge says of another one.
     """
 
     __tablename__ = "ratings"
@@ -99,7 +99,7 @@ class Rating(Base):
 
     report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"), primary_key=True)
     round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"), primary_key=True)
     unit: Mapped[str | None]
     overall: Mapped[int]
     speed: Mapped[int | None]

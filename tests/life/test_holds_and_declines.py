@@ -151,3 +151,20 @@ def test_an_end_without_its_time_zone_is_told_how_to_write_one(town: Town, until
     (error,) = refused["errors"]
     assert error["pointer"] == "/until"
     assert "2026-12-01T09:00:00+08:00" in error["detail"]
+
+
+def test_a_merged_reporter_rates_the_survivor_and_what_they_said_before_stands(town: Town) -> None:
+    gone, survivor = town.file(), town.file(item="S0699")
+    town.repair(gone)
+    town.answer(gone, "rating", overall=1)
+    body = {"into": survivor["work_order"], "note": "同一处"}
+    town.post(f"/work-orders/{gone['work_order']}/merge", body, role=Role.DISPATCHER)
+    office = town.show(survivor)["unit"]["code"]
+    town.repair(survivor, unit=office, color="blue")
+
+    town.answer(gone, "rating", overall=4)
+    town.answer(gone, "rating", overall=5)
+
+    period = {"since": "2026-11-01T00:00:00+08:00", "until": "2026-12-30T00:00:00+08:00"}
+    units = town.get("/figures/ratings", **period)["units"]
+    assert {unit["unit"]: (unit["ratings"], unit["overall"]) for unit in units} == {LIGHTING: (1, 1.0), office: (1, 5.0)}
