@@ -249,8 +249,11 @@ MOVES = (
 
     Move(_TORN, _A.RULE,        _W.ANY,   _SENT, _RULER, _WHITHER, _K.RULED),
     Move(_TORN, _A.SECURE,      _W.ANY,   _TORN, _CREW,  _SAY,     _K.SECURED),
+    Move(_TORN, _A.SIGN,        _W.CO,    _TORN, _CREW,  _NONE,    _K.PART_SIGNED),
     Move(_TORN, _A.MARK_URGENT, _W.ANY,   _TORN, _FLAG,  _WHY,     _K.URGENT),
     Move(_TORN, _A.DECLINE,     _W.ANY,   _NOT,  _JUDGE, _CODE,    _K.DECLINED),
+    Move(_TORN, _A.RATE,        _W.ANY,   _TORN, _WHOSE, _NONE,    _K.RATED),
+    Move(_TORN, _A.ANSWER,      _W.LEAD,  _TORN, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_TORN, _A.NOTE,        _W.ANY,   _TORN, _ALL,   _SAY,     _K.NOTE),
 
     Move(_WORK, _A.SIGN,        _W.CO,    _WORK, _CREW,  _NONE,    _K.PART_SIGNED),
@@ -271,6 +274,7 @@ MOVES = (
     Move(_WORK, _A.ANSWER,      _W.LEAD,  _WORK, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_WORK, _A.NOTE,        _W.ANY,   _WORK, _ALL,   _SAY,     _K.NOTE),
 
+    Move(_HOLD, _A.SIGN,        _W.CO,    _HOLD, _CREW,  _NONE,    _K.PART_SIGNED),
     Move(_HOLD, _A.RESUME,      _W.ANY,   _WORK, _AGAIN, _NONE,    _K.RESUMED),
     Move(_HOLD, _A.MARK_URGENT, _W.ANY,   _HOLD, _FLAG,  _WHY,     _K.URGENT),
     Move(_HOLD, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from app.accounts.roles import Role
-from tests.life.conftest import LIGHTING, PARKS, Town
+from tests.life.conftest import LIGHTING, PARKS, WATER, Town
 
 
 def told(town: Town, unit: str, area: str = "440300") -> list[tuple[str, str | None, int]]:
@@ -138,3 +138,25 @@ def test_the_list_of_what_is_overdue_looks_at_every_clock_that_runs(town: Town) 
 
     assert at_first == set()
     assert later == at_last == {unsigned["work_order"], waiting["work_order"]}
+
+
+def test_a_clock_that_runs_through_a_dispute_or_a_hold_can_be_met_there(town: Town) -> None:
+    torn, held = town.file(), town.file(lon=113.95)
+    for report in (torn, held):
+        town.repair(report, color="blue")
+        town.answer(report, "rating", overall=1)
+        town.move(report, "involve", Role.DISPATCHER, unit=WATER, note="井盖旁的灯")
+        town.move(report, "supervise", Role.SUPERVISOR, note="为什么?")
+    town.move(torn, "transfer", Role.DISPATCHER, unit=PARKS, note="灯在公园里")
+    town.move(torn, "refuse", Role.UNIT_MANAGER, of=PARKS, note="不是我们的灯", reference="深灯〔2024〕12号")
+    pause = {"note": "等配件", "reference": "采购单 7", "until": "2026-12-20T00:00:00+08:00"}
+    town.move(held, "hold", Role.UNIT_MANAGER, of=LIGHTING, **pause)
+
+    for report, lead, state in ((torn, PARKS, "disputed"), (held, LIGHTING, "on_hold")):
+        town.move(report, "sign", Role.CREW, of=WATER)
+        town.move(report, "answer", Role.UNIT_MANAGER, of=lead, note="线路老化")
+        town.answer(report, "rating", overall=2)
+
+        assert town.show(report)["state"] == state
+        assert [clock["met_at"] for clock in town.clocks(report, "sign_for")][-1] is not None
+        assert town.clocks(report, "supervision")[0]["met_at"] is not None
