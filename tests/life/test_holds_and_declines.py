@@ -168,3 +168,14 @@ def test_a_merged_reporter_rates_the_survivor_and_what_they_said_before_stands(t
     period = {"since": "2026-11-01T00:00:00+08:00", "until": "2026-12-30T00:00:00+08:00"}
     units = town.get("/figures/ratings", **period)["units"]
     assert {unit["unit"]: (unit["ratings"], unit["overall"]) for unit in units} == {LIGHTING: (1, 1.0), office: (1, 5.0)}
+
+
+def test_an_urgent_mark_gives_a_paused_clock_no_more_time_than_it_had(town: Town) -> None:
+    report = working(town)
+    town.until("2026-11-30T09:30")
+    town.move(report, "hold", Role.UNIT_MANAGER, **HOLD, until="2026-12-20T11:00:00+08:00")
+
+    town.move(report, "mark_urgent", Role.DISPATCHER, note="漏电")
+    town.move(report, "resume", Role.UNIT_MANAGER)
+
+    assert town.show(report)["due_at"] == "2026-11-30T02:00:00+00:00"

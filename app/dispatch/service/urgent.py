@@ -6,7 +6,7 @@ import datetime as dt
 
 from sqlalchemy.orm import Session
 
-from app.catalogue.calendar import due
+from app.catalogue.calendar import after, due
 from app.catalogue.city import City
 from app.catalogue.models import Urgency
 from app.catalogue.values import Duration
@@ -52,10 +52,11 @@ def _replace(
     session: Session, work_order: WorkOrder, old: Deadline, limit: Duration, *, city: City, now: dt.datetime
 ) -> None:
     """Stop a clock and start its faster successor; one that is overdue, or due before, stays as it is."""
-    until = due(now, limit.amount, limit.unit, city)
-    if old.breached_at is not None or (old.paused_at is None and old.due_at <= until):
+    until, paused = due(now, limit.amount, limit.unit, city), old.paused_at is not None
+    left = dt.timedelta(seconds=old.left_s or 0)
+    promised = after(now, left, old.counts, city) if paused else old.due_at
+    if old.breached_at is not None or promised <= until:
         return
-    paused = old.paused_at is not None
     old.stopped_at, old.next_at = now, None
     clocks.start_clock(session, work_order, old.kind, limit, unit=old.unit, city=city, now=now, until=until)
     if paused:
