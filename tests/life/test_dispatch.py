@@ -138,6 +138,7 @@ def test_an_urgent_word_of_the_pack_moves_it_to_the_green_channel_at_filing_and_
     assert town.show(urgent)["urgency"] == town.show(calm)["urgency"] == "urgent"
     assert town.clocks(urgent, "sign_for")[0]["due_at"] == "2026-11-23T02:30:00+00:00"
     assert town.track(calm)["due_at"] == "2026-11-24T02:00:00+00:00"
+    assert (town.kinds(urgent)[1], town.kinds(calm)[-1]) == ("urgent", "urgent")
 
 
 def test_each_unit_signs_and_finishes_its_own_part_and_the_last_one_fixes_it(town: Town) -> None:

@@ -273,7 +273,8 @@ def _tell(
     if how is How.OPENED:
         _send(session, work_order, content, situation, by=by, now=now)
         return
-    if situation.urgent and work_order.urgent_at is None and work_order.state in OPEN:
+    hastens = situation.urgent and work_order.urgent_at is None and work_order.state in OPEN
+    if hastens:
         speed_up(session, work_order, city=situation.city, now=now)
     lead = dispatch.lead_assignment(session, work_order)
     if lead is not None:
@@ -283,6 +284,8 @@ def _tell(
     again = [REPORTED_AGAIN] if work_order.state is State.FIXED else []
     work_order.flags = sorted({*work_order.flags, *situation.flags, *again})
     append(session, work_order, EventKind.JOINED, at=now, by=by, content=content)
+    if hastens:
+        _say_urgent(session, work_order, now=now)
 
 
 def _send(
@@ -303,8 +306,13 @@ def _send(
         content |= {"unit": dispatch.say_unit(resolution.unit), "due_at": handling.isoformat()}
     append(session, work_order, EventKind.RECEIVED, at=now, by=by, content=content)
     if situation.urgent:
-        append(session, work_order, EventKind.URGENT, at=now, by="system", content={"reason": "words"}, public=False)
+        _say_urgent(session, work_order, now=now)
     if resolution is not None and goes:
         dispatch.assign(session, work_order, resolution, by=SYSTEM, city=city, now=now)
     else:
         await_dispatch(session, work_order, reasons, resolution, city=city, now=now)
+
+
+def _say_urgent(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> None:
+    """Record that a report's own words moved a work order to the green channel."""
+    append(session, work_order, EventKind.URGENT, at=now, by="system", content={"reason": "words"}, public=False)
