@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from app.assets.models import Asset
 from app.catalogue.models import Unit
 from app.dispatch.models import Assignment
 
@@ -19,6 +20,12 @@ def possible_units(
     by_role = and_(Unit.role.in_(roles), Unit.area_code.in_(areas))
     statement = select(Unit).where(Unit.until.is_(None), or_(Unit.code.in_(codes), by_role)).order_by(Unit.code)
     return session.scalars(statement).all()
+
+
+def owning_unit(session: Session, asset_id: UUID | None) -> str:
+    """Give the code of the unit that owns an asset; empty where no unit of the city does."""
+    owners = select(Unit.code).join(Asset, Asset.owner == Unit.code).where(Asset.id == asset_id, Unit.until.is_(None))
+    return session.scalar(owners) or ""
 
 
 def open_parts(session: Session, work_order_id: UUID) -> Sequence[Assignment]:

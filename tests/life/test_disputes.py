@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.accounts.roles import Role
 from tests.life.conftest import LIGHTING, PARKS, WATER, Town
+from tests.make import YUEHAI
 
 REFUSAL: dict[str, Any] = {"note": "不是我们的灯", "reference": "深灯〔2024〕12号"}
 
@@ -110,6 +112,24 @@ def test_a_ruling_can_be_made_a_rule_for_what_comes_next(town: Town, make_rule: 
     if make_rule:
         explanation = town.show(later)["explanation"]
         assert (explanation["rule"]["origin"], explanation["rule"]["note"]) == ("ruling", "公园内的灯归公园")
+
+
+def test_a_ruling_about_a_thing_whose_owner_refused_holds_for_the_next_report_of_it(town: Town) -> None:
+    lamp = text(
+        "INSERT INTO assets (id, code, asset_class, name, owner, geom, properties, since, digest) "
+        "VALUES (gen_random_uuid(), 'lamp-1', 'street_light', '', :owner, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), "
+        "'{}', 1, '')"
+    )
+    town.session.execute(lamp, {"owner": PARKS, "lon": YUEHAI[0], "lat": YUEHAI[1]})
+    report = town.file()
+    assert town.track(report)["unit"]["code"] == PARKS
+    town.move(report, "refuse", Role.UNIT_MANAGER, of=PARKS, **REFUSAL)
+
+    town.move(report, "rule", Role.ADJUDICATOR, unit=LIGHTING, note="公园的灯也归灯光", make_rule=True)
+    later = town.file()
+
+    assert town.track(later)["unit"]["code"] == LIGHTING
+    assert town.show(later)["explanation"]["rule"]["asset_owner"] == PARKS
 
 
 def test_a_ruling_that_is_late_escalates(town: Town) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.dispatch.case import Case, Content
 from app.dispatch.errors import RefusedBefore, TooLateToRefuse
 from app.dispatch.models import Dispute
+from app.dispatch.queries import owning_unit
 from app.dispatch.responsibilities import publish_rule
 from app.dispatch.service.assign import get_unit, hand_over, say_choice, say_unit, sign_limit
 from app.dispatch.service.sign import part_of
@@ -68,6 +69,7 @@ def rule(session: Session, case: Case) -> Content:
             session,
             item=case.work_order.item_code,
             area=case.work_order.street,
+            asset_owner=owning_unit(session, case.work_order.asset_id),
             unit=unit.code,
             note=asked.note,
             by=case.by,
