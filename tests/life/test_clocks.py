@@ -149,7 +149,7 @@ def test_a_clock_that_runs_through_a_dispute_or_a_hold_can_be_met_there(town: To
         town.move(report, "supervise", Role.SUPERVISOR, note="为什么?")
     town.move(torn, "transfer", Role.DISPATCHER, unit=PARKS, note="灯在公园里")
     town.move(torn, "refuse", Role.UNIT_MANAGER, of=PARKS, note="不是我们的灯", reference="深灯〔2024〕12号")
-    pause = {"note": "等配件", "reference": "采购单 7", "until": "2026-12-20T00:00:00+08:00"}
+    pause: dict[str, Any] = {"note": "等配件", "reference": "采购单 7", "until": "2026-12-20T00:00:00+08:00"}
     town.move(held, "hold", Role.UNIT_MANAGER, of=LIGHTING, **pause)
 
     for report, lead, state in ((torn, PARKS, "disputed"), (held, LIGHTING, "on_hold")):

@@ -165,7 +165,7 @@ def test_a_merged_reporter_rates_the_survivor_and_what_they_said_before_stands(t
     town.answer(gone, "rating", overall=4)
     town.answer(gone, "rating", overall=5)
 
-    period = {"since": "2026-11-01T00:00:00+08:00", "until": "2026-12-30T00:00:00+08:00"}
+    period: dict[str, Any] = {"since": "2026-11-01T00:00:00+08:00", "until": "2026-12-30T00:00:00+08:00"}
     units = town.get("/figures/ratings", **period)["units"]
     assert {unit["unit"]: (unit["ratings"], unit["overall"]) for unit in units} == {LIGHTING: (1, 1.0), office: (1, 5.0)}
 

@@ -230,7 +230,9 @@ def _keep(
         "at": now,
     }
     statement = insert(Rating).values(report_id=report.id, round=of_round, work_order_id=work_order.id, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["report_id", "round", "work_order_id"], set_=values))
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["report_id", "round", "work_order_id"], set_=values)
+    )
 
 
 def _share(session: Session, unit: str | None, city: City, now: dt.datetime) -> float:
