@@ -107,6 +107,7 @@ class Decline(Base, Identified):
     __tablename__ = "declines"
     __table_args__ = (
         Index("ix_declines_open", "decided_at", postgresql_where=text("reviewed_at IS NULL")),
+        Index("ix_declines_decided_at", "decided_at", "id"),
         Index("ix_declines_work_order_id", "work_order_id"),
     )
 
@@ -131,6 +132,7 @@ class Supervision(Base, Identified):
     __table_args__ = (
         Index("uq_supervisions_open", "work_order_id", unique=True, postgresql_where=text("answered_at IS NULL")),
         Index("ix_supervisions_open", "due_at", postgresql_where=text("answered_at IS NULL")),
+        Index("ix_supervisions_due_at", "due_at", "id"),
     )
 
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from app.accounts.roles import Role
 from tests.life.conftest import LIGHTING, PARKS, WATER, Town
