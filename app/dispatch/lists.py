@@ -82,9 +82,15 @@ def why_they_wait(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID
     return {row.work_order_id: row.content for row in session.execute(statement)} if work_order_ids else {}
 
 
-def list_disputes(session: Session, *, by: Person, city: City, limit: int, after: Place = None) -> Sequence[Dispute]:
-    """List the disputes that wait for a ruling, oldest first."""
-    statement = _lines(Dispute, by, city).where(Dispute.ended_at.is_(None))
+def list_disputes(
+    session: Session, *, ended: bool, by: Person, city: City, limit: int, after: Place = None
+) -> Sequence[Dispute]:
+    """List the disputes that wait for a ruling, or those that ended, oldest first.
+
+    A unit sees what became of its own refusals, also where the ruling took the work order out of its sight.
+    """
+    own = (Dispute.unit == by.unit) & in_area(by, city)
+    statement = _lines(Dispute, or_(in_scope(by, city), own)).where(Dispute.ended_at.is_not(None) == ended)
     return session.scalars(rows_after(statement, Dispute.opened_at, Dispute.id, after).limit(limit)).all()
 
 
@@ -92,7 +98,7 @@ def list_declines(
     session: Session, *, reviewed: bool | None, by: Person, city: City, limit: int, after: Place = None
 ) -> Sequence[Decline]:
     """List the register of what was declined, oldest first: reviewed or not, or all."""
-    statement = _lines(Decline, by, city)
+    statement = _lines(Decline, in_scope(by, city))
     if reviewed is not None:
         statement = statement.where(Decline.reviewed_at.is_not(None) == reviewed)
     return session.scalars(rows_after(statement, Decline.decided_at, Decline.id, after).limit(limit)).all()
@@ -102,7 +108,7 @@ def list_supervisions(
     session: Session, *, answered: bool | None, by: Person, city: City, limit: int, after: Place = None
 ) -> Sequence[Supervision]:
     """List supervisions, first due first: answered or not, or all."""
-    statement = _lines(Supervision, by, city)
+    statement = _lines(Supervision, in_scope(by, city))
     if answered is not None:
         statement = statement.where(Supervision.answered_at.is_not(None) == answered)
     return session.scalars(rows_after(statement, Supervision.due_at, Supervision.id, after).limit(limit)).all()
@@ -132,12 +138,12 @@ def read_notice(session: Session, notice_id: UUID, *, by: Person, city: City, no
     return notice
 
 
-def _lines(kind: type[Line], by: Person, city: City) -> Select[Line]:
+def _lines(kind: type[Line], scope: ColumnElement[bool]) -> Select[Line]:
     return (
         select(kind)
         .join(kind.work_order)
         .options(contains_eager(kind.work_order).joinedload(WorkOrder.item))
-        .where(in_scope(by, city))
+        .where(scope)
     )
 
 

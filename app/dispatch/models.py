@@ -158,6 +158,7 @@ class NoticeKind(StrEnum):
     SUPERVISED = "supervised"
     RESUMED = "resumed"
     REWORK = "rework"
+    RULED = "ruled"
 
 
 class Notice(Base, Identified):

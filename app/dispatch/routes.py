@@ -58,14 +58,14 @@ def units(wanted: dict[str, Any]) -> dict[str, Any]:
 
 @blp.get("/disputes")
 @staff_only(roles=LEADING)
-@blp.arguments(PageIn, location="query")
+@blp.arguments(schemas.DisputesIn, location="query")
 @blp.response(200, schemas.DisputesOut)
 def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
-    """List the disputes that wait for a ruling, oldest first"""
-    after, limit = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"]
+    """List the disputes that wait for a ruling, or with `ended=true` what became of the others, oldest first"""
+    after, limit, ended = read_cursor(wanted["cursor"], *BY_TIME), wanted["limit"], wanted["ended"]
     with Reading() as session:
-        city = current_city(session)
-        found = lists.list_disputes(session, by=current_person(), city=city, limit=limit + 1, after=after)
+        scope = {"by": current_person(), "city": current_city(session)}
+        found = lists.list_disputes(session, ended=ended, **scope, limit=limit + 1, after=after)
     return time_page("disputes", found, limit, "opened_at")
 
 

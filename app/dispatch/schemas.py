@@ -60,14 +60,23 @@ class WorkOrdersOut(Schema):
     next = fields.String(required=True, allow_none=True)
 
 
+class DisputesIn(PageIn):
+    """Which disputes."""
+
+    ended = fields.Boolean(load_default=False)
+
+
 class DisputeOut(Schema):
-    """A refusal that waits for its ruling."""
+    """A refusal, and the ruling once there is one; a decline ends a dispute without."""
 
     work_order = fields.Nested(LineOut, required=True)
     unit = fields.String(required=True)
     reason = fields.String(required=True)
     reference = fields.String(required=True)
     opened_at = fields.AwareDateTime(required=True)
+    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    ruled_unit = fields.String(required=True, allow_none=True)
+    ruling = fields.String(required=True, allow_none=True)
 
 
 class DisputesOut(Schema):

@@ -275,7 +275,7 @@ MOVES = (
     Move(_WORK, _A.NOTE,        _W.ANY,   _WORK, _ALL,   _SAY,     _K.NOTE),
 
     Move(_HOLD, _A.SIGN,        _W.CO,    _HOLD, _CREW,  _NONE,    _K.PART_SIGNED),
-    Move(_HOLD, _A.RESUME,      _W.ANY,   _WORK, _AGAIN, _NONE,    _K.RESUMED),
+    Move(_HOLD, _A.RESUME,      _W.LEAD,  _WORK, _AGAIN, _NONE,    _K.RESUMED),
     Move(_HOLD, _A.MARK_URGENT, _W.ANY,   _HOLD, _FLAG,  _WHY,     _K.URGENT),
     Move(_HOLD, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_HOLD, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),

@@ -14,7 +14,7 @@ from app.catalogue.city import current_city
 from app.reports.models import SpotCheck
 from app.reports.service import after_fix
 from app.workorders.models import WorkOrder
-from tests.life.conftest import LIGHTING, WATER, Town
+from tests.life.conftest import LIGHTING, PARKS, WATER, Town
 from tests.make import make_photo
 
 
@@ -267,8 +267,43 @@ def test_a_check_that_fails_sends_it_back(town: Town, shenzhen: Session) -> None
     town.post(f"/spot-checks/{check.id}", body, role=Role.DISPATCHER)
 
     assert town.track(report)["state"] == "in_progress"
-    assert town.kinds(report)[-2:] == ["rework", "supervised"]
+    assert town.kinds(report)[-1] == "rework"  # an objection is no bad rating: this is the first
     town.post(f"/spot-checks/{check.id}", body, role=Role.DISPATCHER, status=404)
+    town.fix(report, color="red")
+    town.answer(report, "rating", overall=2)
+    assert town.kinds(report)[-2:] == ["rework", "supervised"]
+
+
+def test_a_bad_rating_that_was_taken_back_is_no_first_one(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.answer(report, "rating", overall=1)
+    town.answer(report, "rating", overall=4)
+    town.fix(report, color="blue")
+
+    town.answer(report, "rating", overall=1)
+    town.fix(report, color="red")
+    at_first = town.kinds(report).count("supervised")
+    town.answer(report, "rating", overall=1)
+
+    assert (at_first, town.kinds(report).count("supervised")) == (0, 1)
+
+
+def test_a_supervision_goes_with_the_work_to_the_next_unit(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.move(report, "reopen", Role.SUPERVISOR, note="抽查不合格")
+    town.move(report, "supervise", Role.SUPERVISOR, note="为什么?")
+    (before,) = town.get("/supervisions", role=Role.SUPERVISOR, answered="false")["supervisions"]
+
+    town.move(report, "transfer", Role.DISPATCHER, unit=PARKS, note="灯在公园里")
+
+    (after,) = town.get("/supervisions", role=Role.SUPERVISOR, answered="false")["supervisions"]
+    assert (before["unit"], after["unit"], after["due_at"]) == (LIGHTING, PARKS, before["due_at"])
+    assert [clock["unit"] for clock in town.clocks(report, "supervision")] == [PARKS]
+    told = town.client.get("/api/v1/notices", headers=town.headers(Role.UNIT_MANAGER, unit=PARKS)).get_json()
+    assert "supervised" in {notice["kind"] for notice in told["notices"]}
+    town.move(report, "answer", Role.UNIT_MANAGER, of=PARKS, note="线路老化")
 
 
 def test_an_answer_that_is_owed_is_owed_after_closing_too(town: Town) -> None:

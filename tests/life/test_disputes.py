@@ -44,6 +44,22 @@ def test_a_refusal_opens_a_dispute_and_the_first_unit_keeps_the_duty_to_make_it_
     town.move(report, "sign", Role.CREW, of=LIGHTING, status=409)
 
 
+def test_who_refused_hears_of_the_ruling_that_freed_them(town: Town) -> None:
+    report = town.file()
+    town.move(report, "refuse", Role.UNIT_MANAGER, of=LIGHTING, **REFUSAL)
+    town.move(report, "rule", Role.ADJUDICATOR, unit=PARKS, note="灯在公园里")
+
+    own = town.headers(Role.UNIT_MANAGER, unit=LIGHTING)
+    (notice,) = town.client.get("/api/v1/notices", headers=own).get_json()["notices"]
+    (ended,) = town.client.get("/api/v1/disputes?ended=true", headers=own).get_json()["disputes"]
+    others = town.headers(Role.UNIT_MANAGER, unit=WATER)
+
+    assert (notice["kind"], notice["work_order"]["id"]) == ("ruled", report["work_order"])
+    assert (ended["unit"], ended["ruled_unit"], ended["ruling"]) == (LIGHTING, PARKS, "灯在公园里")
+    assert town.client.get("/api/v1/disputes?ended=true", headers=others).get_json()["disputes"] == []
+    assert town.get("/disputes", role=Role.ADJUDICATOR)["disputes"] == []
+
+
 def test_disputes_are_listed_oldest_first(town: Town) -> None:
     reports = [town.file(lon=113.93 + 0.01 * number) for number in range(3)]
     for report in reversed(reports):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.accounts.roles import Role
-from tests.life.conftest import LIGHTING, PARKS, Town
+from tests.life.conftest import LIGHTING, PARKS, WATER, Town
 
 HOLD: dict[str, Any] = {"note": "等配件", "reference": "采购单 77"}
 
@@ -180,3 +180,24 @@ def test_an_urgent_mark_gives_a_paused_clock_no_more_time_than_it_had(town: Town
     town.move(report, "resume", Role.UNIT_MANAGER)
 
     assert town.show(report)["due_at"] == "2026-11-30T02:00:00+00:00"
+
+
+def test_the_hold_of_the_lead_unit_is_not_ended_by_a_co_unit(town: Town) -> None:
+    report = working(town)
+    town.move(report, "involve", Role.DISPATCHER, unit=WATER, note="井盖旁的灯")
+    unit = town.show(report)["unit"]["code"]
+    town.move(report, "hold", Role.UNIT_MANAGER, of=unit, **HOLD, until="2026-12-20T11:00:00+08:00")
+
+    town.move(report, "resume", Role.UNIT_MANAGER, of=WATER, status=409)
+    town.move(report, "resume", Role.UNIT_MANAGER, of=unit)
+
+
+def test_an_urgent_mark_speeds_up_a_rework_too(town: Town) -> None:
+    report = town.file()
+    town.repair(report)
+    town.answer(report, "rating", overall=1)
+    (before,) = town.clocks(report, "rework")
+
+    town.move(report, "mark_urgent", Role.DISPATCHER, note="漏电")
+
+    assert town.clocks(report, "rework")[-1]["due_at"] < before["due_at"]

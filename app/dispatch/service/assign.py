@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
@@ -16,7 +17,7 @@ from app.catalogue.service import find_unit
 from app.catalogue.values import Duration
 from app.dispatch.case import Case, Content, resolve_at
 from app.dispatch.errors import AlreadyTheirs
-from app.dispatch.models import Assignment, Part
+from app.dispatch.models import Assignment, Notice, NoticeKind, Part, Supervision
 from app.dispatch.queries import open_parts
 from app.dispatch.resolve import Resolution
 from app.geo.service import locate
@@ -102,9 +103,21 @@ def hand_over(session: Session, case: Case, unit: Unit, explanation: dict[str, A
     work_order.co_units = [code for code in work_order.co_units if code != unit.code]
     add_part(session, work_order, unit, Part.LEAD, explanation, city=case.city, now=case.now, ruled=ruled)
     work_order.lead_unit = unit.code
-    for kind in clocks.PROMISED:
+    for kind in (*clocks.PROMISED, DeadlineKind.SUPERVISION):
         clocks.hand_on(session, work_order, kind, unit=unit.code)
+    _hand_on_supervision(session, work_order, unit, now=case.now)
     return {"unit": say_unit(unit), "from": lead.unit_code if lead else None, "due_at": work_order.promised}
+
+
+def _hand_on_supervision(session: Session, work_order: WorkOrder, unit: Unit, *, now: dt.datetime) -> None:
+    """Let the unit that does the work now owe the answer that was demanded of the one before, by the same moment."""
+    owed = (
+        update(Supervision)
+        .where(Supervision.work_order_id == work_order.id, Supervision.answered_at.is_(None))
+        .values(unit=unit.code)
+    )
+    if session.scalars(owed.returning(Supervision.id)).one_or_none() is not None:
+        session.add(Notice(unit=unit.code, work_order_id=work_order.id, level=0, kind=NoticeKind.SUPERVISED, at=now))
 
 
 def add_part(

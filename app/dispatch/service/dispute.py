@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.dispatch.case import Case, Content
 from app.dispatch.errors import RefusedBefore, TooLateToRefuse
-from app.dispatch.models import Dispute
+from app.dispatch.models import Dispute, Notice, NoticeKind
 from app.dispatch.queries import owning_unit
 from app.dispatch.responsibilities import publish_rule
 from app.dispatch.service.assign import get_unit, hand_over, say_choice, say_unit, sign_limit
@@ -54,6 +54,10 @@ def rule(session: Session, case: Case) -> Content:
     if dispute is not None:
         dispute.ended_at, dispute.ruled_by = case.now, case.by.signature
         dispute.ruled_unit, dispute.ruling = unit.code, asked.note
+        # Whom the ruling frees does not see the work order any more, and hears of it all the same.
+        session.add(
+            Notice(unit=dispute.unit, work_order_id=case.work_order.id, level=0, kind=NoticeKind.RULED, at=case.now)
+        )
     clocks.meet(session, case.work_order, DeadlineKind.ADJUDICATION, now=case.now)
     if lead is not None and lead.unit_code == unit.code:
         lead.ruled = True

@@ -14,7 +14,7 @@ from app.dispatch.errors import UnusableEnd
 from app.dispatch.models import Notice, NoticeKind
 from app.dispatch.service.assign import lead_assignment, say_unit
 from app.workorders import clocks, service
-from app.workorders.lifecycle import Action, State, find_move
+from app.workorders.lifecycle import Action, State, When, find_move
 from app.workorders.models import DeadlineKind, WorkOrder
 
 LONGEST_HOLD = dt.timedelta(days=366)
@@ -50,7 +50,7 @@ def resume_ended(session: Session, *, city: City, now: dt.datetime) -> int:
     )
     ended = session.scalars(statement).all()
     for work_order in ended:
-        move = find_move(work_order.state, Action.RESUME, SYSTEM.role)
+        move = find_move(work_order.state, Action.RESUME, SYSTEM.role, facts={When.LEAD})
         content = _go_on(session, work_order, city=city, now=now)
         service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content=content)
         if work_order.lead_unit:

@@ -45,6 +45,7 @@ def _limits(city: City) -> dict[DeadlineKind, Duration]:
         DeadlineKind.DISPATCH: minutes(city.limits.dispatch_urgent_minutes),
         DeadlineKind.SIGN_FOR: minutes(city.limits.sign_for_urgent_minutes),
         DeadlineKind.HANDLING: city.limits.handling_urgent,
+        DeadlineKind.REWORK: city.limits.handling_urgent,
     }
 
 

@@ -1,8 +1,8 @@
 """After the fix: a reporter confirms, objects or rates; silence closes; a sample is checked first.
 
 One "not fixed" with a photo or a reason by any reporter reopens, whatever the others say. A confirmation closes after
-a day in which nobody objects. A rating of 1 or 2 opens rework; a second bad one, for a repair that came back already,
-opens supervision. What came back is closed by a person and never by silence.
+a day in which nobody objects. A rating of 1 or 2, or a check that fails, opens rework; a second one, for a later repair
+of the same problem, opens supervision. What came back is closed by a person and never by silence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
@@ -204,8 +204,8 @@ def _confirmed(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> 
 def _rework(
     session: Session, work_order: WorkOrder, move: Move, content: Content, *, city: City, by: Person, now: dt.datetime
 ) -> None:
-    """Send a bad repair back, with supervision where it is not the first time."""
-    second = work_order.rounds > 0
+    """Send a bad repair back, with supervision where an earlier one was found bad too."""
+    second = _was_bad_before(session, work_order)
     told = begin_again(session, work_order, city=city, now=now)
     if by.role is Role.REPORTER:
         append(session, work_order, EventKind.RATED, at=now, by=by.signature, content=content, public=False)
@@ -213,8 +213,18 @@ def _rework(
         told |= content
     service.take(session, work_order, move, by=by, city=city, now=now, content=told)
     if second:
-        reason = "It came back a second time: the repair after the first complaint was rated badly too."
+        reason = "A second repair of the same problem was found bad, by a rating or by a check."
         supervise_by_itself(session, work_order, reason, city=city, now=now)
+
+
+def _was_bad_before(session: Session, work_order: WorkOrder) -> bool:
+    """Tell whether a repair before the present one was rated 1 or 2 or failed a check; an objection is neither."""
+    rated = select(Rating.round).where(Rating.work_order_id == work_order.id, Rating.overall <= POOR)
+    failed = select(SpotCheck.round).where(SpotCheck.work_order_id == work_order.id, SpotCheck.passed.is_(False))
+    earlier = union_all(
+        rated.where(Rating.round < work_order.rounds), failed.where(SpotCheck.round < work_order.rounds)
+    )
+    return session.execute(earlier.limit(1)).first() is not None
 
 
 def _keep(
