@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.catalogue.calendar import due
@@ -62,7 +61,7 @@ def read_centres(session: Session, codes: Iterable[str | None], *, city: City) -
 
 
 def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: int = BATCH) -> int:
-    """Act on the oldest breaches, at most ``limit`` work orders of them; give how many clocks were acted on.
+    """Act on the oldest breaches, at most ``limit`` work orders of them; give how many clocks were looked at.
 
     A work order that cannot be acted on (a fault of ours) is put off, so that it keeps nobody else waiting.
     """
@@ -71,18 +70,16 @@ def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: in
         return 0
     codes = (code for order, clocks in taken for code in (order.lead_unit, *(clock.unit for clock in clocks)))
     centres = read_centres(session, codes, city=city)
-    acted = 0
     for work_order, deadlines in taken:
+        public_id, ids = work_order.public_id, [deadline.id for deadline in deadlines]
         try:
             with session.begin_nested():
                 for deadline in deadlines:
                     _act(session, work_order, deadline, centres.above(work_order, deadline.unit), city=city, now=now)
-            acted += len(deadlines)
-        except (SQLAlchemyError, RuntimeError, ValueError):
-            log.exception("breach put off", extra={"work_order": work_order.public_id})
-            ids = [deadline.id for deadline in deadlines]
+        except Exception:  # whatever it is: the others go on
+            log.exception("breach put off", extra={"work_order": public_id})
             session.execute(update(Deadline).where(Deadline.id.in_(ids)).values(next_at=now + PUT_OFF))
-    return acted
+    return sum(len(deadlines) for _, deadlines in taken)
 
 
 def _take(session: Session, *, now: dt.datetime, limit: int) -> list[tuple[WorkOrder, Sequence[Deadline]]]:

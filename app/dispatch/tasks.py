@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 from app.catalogue.city import current_city
 from app.catalogue.errors import NoCity
@@ -21,20 +22,36 @@ BATCHES_A_MINUTE = 200
 def clocks(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Act on every clock that is breached, oldest first, and resume what is past the end of its hold.
 
-    A batch is a transaction of its own: a worker that dies loses no more than one, which another takes up.
+    A batch is a transaction of its own: a worker that dies loses no more than one, which another takes up. Breaches and
+    holds share none, so that a fault of the one does not keep the other waiting.
     """
     try:
-        acted = resumed = 0
-        for _ in range(BATCHES_A_MINUTE):
-            with Session.begin() as session:
-                city, now = current_city(session), utcnow()
-                some = resume_ended(session, city=city, now=now)
-                breaches = act_on_breaches(session, city=city, now=now)
-            acted, resumed = acted + breaches, resumed + some
-            # Fewer than a batch is no end: somebody's step may hold the lock of one of them.
-            if not breaches and not some:
-                break
+        acted, resumed = _breaches(), _holds()
     except NoCity:
         return
     if acted or resumed:
         log.info("clocks acted", extra={"breaches": acted, "resumed": resumed})
+
+
+def _breaches() -> int:
+    acted = 0
+    for _ in range(BATCHES_A_MINUTE):
+        with Session.begin() as session:
+            some = act_on_breaches(session, city=current_city(session), now=utcnow())
+        acted += some
+        # Fewer than a batch is no end: somebody's step may hold the lock of one of them.
+        if not some:
+            break
+    return acted
+
+
+def _holds() -> int:
+    """Resume what is past its end; what failed is passed over until the next minute."""
+    resumed, failed = 0, frozenset[UUID]()
+    for _ in range(BATCHES_A_MINUTE):
+        with Session.begin() as session:
+            some = resume_ended(session, city=current_city(session), now=utcnow(), without=failed)
+        resumed, failed = resumed + some.done, failed | some.failed
+        if not (some.done or some.failed):
+            break
+    return resumed

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -16,6 +20,8 @@ from app.dispatch.service.assign import lead_assignment, say_unit
 from app.workorders import clocks, service
 from app.workorders.lifecycle import Action, State, When, find_move
 from app.workorders.models import DeadlineKind, WorkOrder
+
+log = logging.getLogger(__name__)
 
 LONGEST_HOLD = dt.timedelta(days=366)
 RESUMED_AT_ONCE = 100
@@ -37,27 +43,47 @@ def resume(session: Session, case: Case) -> Content:
     return _go_on(session, case.work_order, city=case.city, now=case.now) | {"note": case.asked.note}
 
 
-def resume_ended(session: Session, *, city: City, now: dt.datetime) -> int:
-    """Resume what is past the end of its hold, oldest first; give how many. Other workers' rows are skipped."""
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """How many holds were ended, and of which work orders that failed."""
+
+    done: int
+    failed: frozenset[UUID]
+
+
+def resume_ended(session: Session, *, city: City, now: dt.datetime, without: Collection[UUID] = ()) -> Resumed:
+    """Resume what is past the end of its hold, oldest first, ``without`` some. Other workers' rows are skipped.
+
+    Each is taken by itself: one that cannot be resumed (a fault of ours) is logged and stays as it is.
+    """
     statement = (
         select(WorkOrder)
-        .where(WorkOrder.hold_until <= now, WorkOrder.state == State.ON_HOLD)
+        .where(WorkOrder.hold_until <= now, WorkOrder.state == State.ON_HOLD, WorkOrder.id.not_in(without))
         .options(joinedload(WorkOrder.item))
         .order_by(WorkOrder.hold_until)
         .limit(RESUMED_AT_ONCE)
         .with_for_update(of=WorkOrder, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    ended = session.scalars(statement).all()
-    for work_order in ended:
-        move = find_move(work_order.state, Action.RESUME, SYSTEM.role, facts={When.LEAD})
-        content = _go_on(session, work_order, city=city, now=now)
-        service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content=content)
-        if work_order.lead_unit:
-            session.add(
-                Notice(unit=work_order.lead_unit, work_order_id=work_order.id, level=0, kind=NoticeKind.RESUMED, at=now)
-            )
-    return len(ended)
+    ended = {work_order.id: work_order for work_order in session.scalars(statement)}
+    failed = {key for key, work_order in ended.items() if not _resume_one(session, work_order, city=city, now=now)}
+    return Resumed(len(ended) - len(failed), frozenset(failed))
+
+
+def _resume_one(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> bool:
+    public_id = work_order.public_id  # what failed may leave the row unread
+    try:
+        with session.begin_nested():
+            move = find_move(work_order.state, Action.RESUME, SYSTEM.role, facts={When.LEAD})
+            content = _go_on(session, work_order, city=city, now=now)
+            service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content=content)
+            if work_order.lead_unit:
+                told, kind = work_order.lead_unit, NoticeKind.RESUMED
+                session.add(Notice(unit=told, work_order_id=work_order.id, level=0, kind=kind, at=now))
+    except Exception:  # whatever it is: the others go on
+        log.exception("hold not ended", extra={"work_order": public_id})
+        return False
+    return True
 
 
 def _go_on(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> Content:
