@@ -121,16 +121,15 @@ def _content(event: TimelineEvent) -> dict[str, Any]:
 
 def _listeners(session: Session, event: TimelineEvent) -> Iterable[UUID]:
     found = select(Subscription.id).where(
-        Subscription.work_order_id == event.work_order_id,
-        Subscription.channel.in_(senders()),
-        Subscription.ended_at.is_(None),
-        Subscription.erased_at.is_(None),
+        Subscription.channel.in_(senders()), Subscription.ended_at.is_(None), Subscription.erased_at.is_(None)
     )
     if event.kind in OWN:
+        # Wherever the reporter was moved meanwhile: a merge may come before this job.
         content = _content(event)
         reports = [UUID(report) for report in (content.get("report"), *content.get("reports", ())) if report]
         return session.scalars(found.where(Subscription.subscriber.in_(reports))) if reports else ()
-    return session.scalars(found.where(Subscription.after_event < event.number))
+    of_all = found.where(Subscription.work_order_id == event.work_order_id, Subscription.after_event < event.number)
+    return session.scalars(of_all)
 
 
 def _delivery(subscription_id: UUID, event: TimelineEvent, now: dt.datetime) -> dict[str, Any]:

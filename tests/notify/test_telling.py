@@ -109,6 +109,25 @@ def test_both_reporters_of_one_work_order_are_told_that_it_is_fixed(
         assert f"{other}@example.org" not in mails[f"{told}@example.org"].as_string()
 
 
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_receipt_reaches_a_reporter_who_was_moved_by_a_merge_before_it_was_told(
+    shenzhen: Session, work: Work, inbox: Inbox, joins: bool
+) -> None:
+    survivor = make.make_work_order(shenzhen)
+    gone = make.make_work_order(shenzhen, lon=113.9395, contact="" if joins else "one@example.org", language="en")
+    if joins:
+        make.make_report(shenzhen, contact="one@example.org", language="en", same_as=gone.public_id)
+    by, _ = make.make_person(shenzhen, Role.DISPATCHER)
+
+    merge(shenzhen, gone.public_id, into=survivor.public_id, note="the same lamp", by=by, now=LATER)
+    work(shenzhen)
+
+    told = sorted(mail["Subject"].split(":")[0] for mail in inbox() if mail["To"] == "one@example.org")
+    first = "Already being worked on" if joins else "Received"
+    assert len(told) == 2
+    assert first in told
+
+
 def test_receipt_and_joining_are_told_to_their_own_reporter_only(shenzhen: Session, work: Work, inbox: Inbox) -> None:
     work_order = make.make_work_order(shenzhen, contact="one@example.org", language="en")
     make.make_report(shenzhen, contact="two@example.org", language="en", same_as=work_order.public_id)
