@@ -17,7 +17,7 @@ from app.dispatch.queries import open_parts
 from app.dispatch.service import VERBS, say_unit
 from app.dispatch.service.again import begin_again, take_back
 from app.errors import Problem
-from app.fieldwork import evidence
+from app.fieldwork import evidence, replay
 from app.fieldwork.errors import NotAStep, StaleVersion, StepKeyReused
 from app.fieldwork.models import EvidenceCheck, Verdict
 from app.fieldwork.queries import check_of
@@ -70,18 +70,24 @@ def take_step(
 ) -> Taken:
     """Take a step: lock, check, change, append history and evidence, all or nothing.
 
-    ``key`` makes a repeat harmless for ever; ``matches`` tells whether a version is one that the client knows.
+    ``key`` makes a repeat by the same person harmless for ever, also after the work order left their scope; ``matches``
+    tells whether a version is one that the client knows.
     Raises NoSuchWorkOrder outside the person's scope, StaleVersion, StepKeyReused, IllegalMove, NotYourMove,
     MissingNeeds, or what the verb refuses.
     """
     if asked.action not in VERBS:
         raise NotAStep(asked.action)
     city = current_city(session)
-    work_order = workorders.lock_work_order(session, public_id, by=by, city=city)
+    found = workorders.lock_named(session, public_id)
     digest = _digest(public_id, asked, brought, by) if key else b""
-    before = _taken_before(session, key, digest) if key else None
+    # The key comes before the scope: the step itself may have taken the work order out of it.
+    before = session.get(TakenStep, key) if key else None
+    if found is not None and before is not None and before.digest == digest:
+        shown = replay.answer_again(before, found, by=by, city=city)
+        return Taken(shown, by, check_of(session, before.event_id), replayed=True)
+    work_order = workorders.check_scope(found, by=by, city=city)
     if before is not None:
-        return Taken(work_order, by, check_of(session, before.event_id), replayed=True)
+        raise StepKeyReused
     if matches is not None and not matches(work_order.version):
         raise StaleVersion
     asked = replace(asked, photos=brought.record(session, now=now))
@@ -90,9 +96,23 @@ def take_step(
     move = find_move(work_order.state, asked.action, by.role, needs, case.facts)
     event = _take(session, case, move)
     if key:
-        taken = TakenStep(key=key, work_order_id=work_order.id, event_id=event.id, digest=digest, arrived_at=now)
-        session.add(taken)
+        _remember(session, key, event, digest, work_order, now=now)
     return Taken(work_order, by, _follow(session, case, event))
+
+
+def _remember(
+    session: Session, key: UUID, event: TimelineEvent, digest: bytes, work_order: WorkOrder, *, now: dt.datetime
+) -> None:
+    session.add(
+        TakenStep(
+            key=key,
+            work_order_id=work_order.id,
+            event_id=event.id,
+            digest=digest,
+            arrived_at=now,
+            answer=replay.keep(work_order),
+        )
+    )
 
 
 def _take(session: Session, case: Case, move: Move) -> TimelineEvent:
@@ -155,14 +175,6 @@ def _digest(public_id: str, asked: Asked, brought: Brought, by: Person) -> bytes
     said = {field.name: str(getattr(asked, field.name)) for field in fields(asked) if field.name != "photos"}
     photos = [*map(str, brought.ids), *(photo.digest for photo in brought.accepted)]
     return hashlib.sha256(canonical([str(by.id), public_id, said, photos])).digest()
-
-
-def _taken_before(session: Session, key: UUID, digest: bytes) -> TakenStep | None:
-    """Give the step that was taken under a key. Raises StepKeyReused where the key stood for another one."""
-    known = session.get(TakenStep, key)
-    if known is not None and known.digest != digest:
-        raise StepKeyReused
-    return known
 
 
 def judge_evidence(

@@ -203,7 +203,8 @@ class TakenStep(Base):
     """A step that came with an Idempotency-Key: sent again, by a phone that was offline too, it is not taken twice.
 
     ``digest`` is the SHA-256 of who asked for what, ``event_id`` the line of history that it wrote, which has the time
-    on the phone too.
+    on the phone too. ``answer`` is the work order as the step left it, for who may not see what became of it since;
+    steps of before it was kept have none.
     """
 
     __tablename__ = "taken_steps"
@@ -213,6 +214,7 @@ class TakenStep(Base):
     event_id: Mapped[UUID] = mapped_column(ForeignKey("timeline_events.id"))
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     arrived_at: Mapped[dt.datetime]
+    answer: Mapped[dict[str, Any] | None]
 
 
 __all__ = [

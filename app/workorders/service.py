@@ -67,8 +67,13 @@ def open_work_order(
 
 def lock_work_order(session: Session, public_id: str, *, by: Person, city: City) -> WorkOrder:
     """Lock the row of a work order and read it again. Raises NoSuchWorkOrder where ``by`` may not know of it."""
+    return check_scope(lock_named(session, public_id), by=by, city=city)
+
+
+def lock_named(session: Session, public_id: str) -> WorkOrder | None:
+    """Lock the row of a work order whoever asks, and read it again; its scope is still to be checked."""
     found = lock_all(session, select(WorkOrder).where(WorkOrder.public_id == normalise(public_id)))
-    return check_scope(next(iter(found), None), by=by, city=city)
+    return next(iter(found), None)
 
 
 def lock_all(session: Session, chosen: Select[WorkOrder]) -> Sequence[WorkOrder]:
@@ -92,12 +97,16 @@ def lock_all(session: Session, chosen: Select[WorkOrder]) -> Sequence[WorkOrder]
 
 def check_scope(work_order: WorkOrder | None, *, by: Person, city: City) -> WorkOrder:
     """Give the work order back where it lies in the scope of ``by``; otherwise there is none."""
-    if work_order is not None:
-        units = (work_order.lead_unit, *work_order.co_units)
-        if by.covers(units=units, areas=(*work_order.areas, city.code)):
-            return work_order
+    if work_order is not None and is_in_scope(work_order, by=by, city=city):
+        return work_order
     message = "No work order of this id lies in your unit and area."
     raise NoSuchWorkOrder(message)
+
+
+def is_in_scope(work_order: WorkOrder, *, by: Person, city: City) -> bool:
+    """Tell whether a work order lies in the scope of a person, by unit and area."""
+    units = (work_order.lead_unit, *work_order.co_units)
+    return by.covers(units=units, areas=(*work_order.areas, city.code))
 
 
 def evidence_need(item: Item, *, note: str, photos: int) -> set[Need]:

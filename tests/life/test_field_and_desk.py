@@ -273,3 +273,35 @@ def test_a_rejected_part_of_a_co_unit_is_its_own_to_do_again(town: Town, others_
         (WATER, True),
     ]
     assert town.fix(report, unit=WATER, color="red")["state"] == "fixed"
+
+
+def test_a_step_sent_again_is_answered_as_at_first_after_the_work_order_left_the_unit(town: Town) -> None:
+    report = town.file()
+    path, key = f"/work-orders/{report['work_order']}/moves", {"Idempotency-Key": str(new_key())}
+    body = {"action": "refuse", "note": "灯在公园里", "reference": "权属证明 7"}
+
+    def send(status: int = 200, unit: str = LIGHTING, **more: str) -> dict[str, object]:
+        return town.post(path, body | more, role=Role.UNIT_MANAGER, unit=unit, headers=key, status=status)
+
+    first = send()
+    town.move(report, "rule", Role.ADJUDICATOR, unit=PARKS, note="归公园")
+    town.move(report, "sign", Role.CREW, of=PARKS)
+    again = send()
+
+    assert first["state"] == "disputed"
+    assert again == first  # nothing of what the other unit does since
+    assert town.kinds(report).count("refused") == 1
+    assert str(send(status=404, note="anders")["type"]).endswith("#no-such-work-order")
+    assert str(send(status=404, unit=WATER)["type"]).endswith("#no-such-work-order")
+    assert str(send(status=409, unit=PARKS)["type"]).endswith("#step-key-reused")
+
+
+def test_a_step_sent_again_in_scope_shows_the_work_order_as_it_stands(town: Town) -> None:
+    report = town.file()
+    path, key = f"/work-orders/{report['work_order']}/moves", {"Idempotency-Key": str(new_key())}
+
+    town.post(path, {"action": "sign"}, role=Role.CREW, unit=LIGHTING, headers=key)
+    town.fix(report)
+    again = town.post(path, {"action": "sign"}, role=Role.CREW, unit=LIGHTING, headers=key)
+
+    assert again["state"] == "fixed"
