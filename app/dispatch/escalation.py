@@ -2,15 +2,19 @@
 
 ``act_on_breaches`` is run each minute by any number of workers. A worker takes the work orders of the oldest breaches
 by their row locks, skipping those that another has; the clocks are read again under the lock, and each level is a row
-that is unique. So a breach is acted on once, also when a worker dies in between: its transaction leaves nothing.
+that is unique. Which centre is next is found by who has heard of the clock, and not by its level: after a hand-over the
+new unit has other centres above it. So a breach is acted on once, also when a worker dies in between: its transaction
+leaves nothing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -70,12 +74,15 @@ def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: in
         return 0
     codes = (code for order, clocks in taken for code in (order.lead_unit, *(clock.unit for clock in clocks)))
     centres = read_centres(session, codes, city=city)
+    told = _read_told(session, (clock for _, clocks in taken for clock in clocks))
     for work_order, deadlines in taken:
         public_id, ids = work_order.public_id, [deadline.id for deadline in deadlines]
         try:
             with session.begin_nested():
                 for deadline in deadlines:
-                    _act(session, work_order, deadline, centres.above(work_order, deadline.unit), city=city, now=now)
+                    above = centres.above(work_order, deadline.unit)
+                    left = [centre for centre in above if centre.code not in told[deadline.id]]
+                    _act(session, work_order, deadline, left, city=city, now=now)
         except Exception:  # whatever it is: the others go on
             log.exception("breach put off", extra={"work_order": public_id})
             session.execute(update(Deadline).where(Deadline.id.in_(ids)).values(next_at=now + PUT_OFF))
@@ -106,6 +113,17 @@ def _take(session: Session, *, now: dt.datetime, limit: int) -> list[tuple[WorkO
     return list(found.items())
 
 
+def _read_told(session: Session, deadlines: Iterable[Deadline]) -> dict[UUID, set[str]]:
+    """Read which centres heard of each of these clocks, whichever unit had it then."""
+    told: dict[UUID, set[str]] = defaultdict(set)
+    escalated = [deadline.id for deadline in deadlines if deadline.level]
+    if escalated:
+        heard = select(Notice.deadline_id, Notice.unit).where(Notice.deadline_id.in_(escalated), Notice.level > 0)
+        for row in session.execute(heard):
+            told[row.deadline_id].add(row.unit)
+    return told
+
+
 def _act(
     session: Session,
     work_order: WorkOrder,
@@ -115,18 +133,20 @@ def _act(
     city: City,
     now: dt.datetime,
 ) -> None:
+    """Record a breach, or its next level; ``centres`` are those that have not heard of it yet, the next one first."""
     is_new, before = deadline.breached_at is None, deadline.level
     # The clock is written before the history, whose lines are flushed one by one: once, and not with each of them.
     deadline.breached_at = deadline.breached_at or now
-    deadline.level = min(before + 1, max(before, len(centres)))
-    deadline.next_at = _next(work_order, city, now) if deadline.level < len(centres) else None
+    deadline.level = before + bool(centres)
+    deadline.next_at = next_look(work_order, city=city, now=now) if len(centres) > 1 else None
     if is_new:
         _tell(session, work_order, deadline, deadline.unit, level=0, now=now)
-    if deadline.level > before:
-        _tell(session, work_order, deadline, centres[before].code, level=deadline.level, now=now)
+    if centres:
+        _tell(session, work_order, deadline, centres[0].code, level=deadline.level, now=now)
 
 
-def _next(work_order: WorkOrder, city: City, now: dt.datetime) -> dt.datetime:
+def next_look(work_order: WorkOrder, *, city: City, now: dt.datetime) -> dt.datetime:
+    """Compute when a breached clock is told to the next centre."""
     limit = city.limits.escalation if work_order.urgent_at is None else city.limits.escalation_urgent
     return due(now, limit.amount, limit.unit, city)
 

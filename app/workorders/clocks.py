@@ -101,10 +101,15 @@ def _end(
     session.execute(statement.values(values), execution_options={"synchronize_session": "fetch"})
 
 
-def hand_on(session: Session, work_order: WorkOrder, kind: DeadlineKind, *, unit: str) -> None:
-    """Give a running clock to another unit: it does not start anew."""
+def hand_on(session: Session, work_order: WorkOrder, kind: DeadlineKind, *, unit: str, look_at: dt.datetime) -> None:
+    """Give a running clock to another unit: it does not start anew.
+
+    One that was escalated as far as it went is looked at again at ``look_at``: others stand above the new unit.
+    """
     for deadline in running(session, work_order, kind):
         deadline.unit = unit
+        if deadline.breached_at is not None and deadline.next_at is None:
+            deadline.next_at = look_at
 
 
 def pause(session: Session, work_order: WorkOrder, kind: DeadlineKind, *, city: City, now: dt.datetime) -> None:

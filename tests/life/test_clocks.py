@@ -161,3 +161,40 @@ def test_a_clock_that_runs_through_a_dispute_or_a_hold_can_be_met_there(town: To
         assert town.show(report)["state"] == state
         assert [clock["met_at"] for clock in town.clocks(report, "sign_for")][-1] is not None
         assert town.clocks(report, "supervision")[0]["met_at"] is not None
+
+
+def test_after_a_hand_over_a_breach_begins_with_the_centre_above_the_new_unit(town: Town) -> None:
+    report = town.file()
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    town.wait(days=3)  # the promise is broken: the unit of the whole city has one centre above it
+    city_first = told(town, "sz-centre")
+
+    town.move(report, "transfer", Role.DISPATCHER, unit="440305007-street_office", note="在小区里")
+    town.move(report, "sign", Role.CREW, of="440305007-street_office")
+    at_once = town.wait(minutes=1)
+    town.wait(days=1)
+    town.wait(days=1)
+
+    assert city_first == [("escalated", "handling", 1)]
+    assert at_once == 0
+    assert told(town, "440305-gov") == [("escalated", "handling", 2)]
+    assert told(town, "sz-centre") == city_first
+    (clock,) = town.clocks(report, "handling")
+    assert (clock["level"], clock["unit"]) == (2, "440305007-street_office")
+
+
+def test_after_a_hand_over_no_centre_is_skipped_and_none_is_told_twice(town: Town) -> None:
+    report = town.file(item="S0699", description="一堆东西")  # the street office's, with two centres above it
+    town.move(report, "sign", Role.CREW, of="440305007-street_office")
+    while not told(town, "440305-gov"):
+        town.wait(days=1)
+    city_before = told(town, "sz-centre")
+
+    town.move(report, "transfer", Role.DISPATCHER, unit=LIGHTING, note="是灯杆")
+    town.move(report, "sign", Role.CREW, of=LIGHTING)
+    town.wait(days=1)
+    town.wait(days=1)
+
+    assert city_before == []
+    assert told(town, "440305-gov") == [("escalated", "handling", 1)]
+    assert told(town, "sz-centre") == [("escalated", "handling", 2)]

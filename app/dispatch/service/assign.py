@@ -17,6 +17,7 @@ from app.catalogue.service import find_unit
 from app.catalogue.values import Duration
 from app.dispatch.case import Case, Content, resolve_at
 from app.dispatch.errors import AlreadyTheirs
+from app.dispatch.escalation import next_look
 from app.dispatch.models import Assignment, Notice, NoticeKind, Part, Supervision
 from app.dispatch.queries import open_parts
 from app.dispatch.resolve import Resolution
@@ -103,8 +104,9 @@ def hand_over(session: Session, case: Case, unit: Unit, explanation: dict[str, A
     work_order.co_units = [code for code in work_order.co_units if code != unit.code]
     add_part(session, work_order, unit, Part.LEAD, explanation, city=case.city, now=case.now, ruled=ruled)
     work_order.lead_unit = unit.code
+    look_at = next_look(work_order, city=case.city, now=case.now)
     for kind in (*clocks.PROMISED, DeadlineKind.SUPERVISION):
-        clocks.hand_on(session, work_order, kind, unit=unit.code)
+        clocks.hand_on(session, work_order, kind, unit=unit.code, look_at=look_at)
     _hand_on_supervision(session, work_order, unit, now=case.now)
     return {"unit": say_unit(unit), "from": lead.unit_code if lead else None, "due_at": work_order.promised}
 
