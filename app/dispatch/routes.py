@@ -14,6 +14,7 @@ from app.catalogue.city import current_city
 from app.catalogue.queries import list_units
 from app.db import Reading, Session
 from app.dispatch import lists, schemas
+from app.dispatch.due import due_of_states
 from app.dispatch.figures import FirstDispatch, first_dispatch_success
 from app.dispatch.models import Notice
 
@@ -27,7 +28,8 @@ blp = Blueprint("desk", __name__, url_prefix="/api/v1", description="The desk: w
 def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
     """List work orders, oldest first
 
-    `state=awaiting_dispatch` is the dispatchers' list: each line says why it waits and whom the rules propose.
+    `state=awaiting_dispatch` is the dispatchers' list: each line says why it waits, until when, and whom the rules
+    propose. `clock` is the one that runs in the state of the line.
     """
     which = lists.Wanted(
         states=wanted["state"], unit=wanted["unit"], street=wanted["street"], overdue=wanted["overdue"]
@@ -37,9 +39,11 @@ def work_orders(wanted: dict[str, Any]) -> dict[str, Any]:
         scope = {"by": current_person(), "city": current_city(session)}
         found = lists.list_work_orders(session, which, **scope, limit=limit + 1, after=after)
         answer = time_page("work_orders", found, limit, "opened_at")
-        waits = lists.why_they_wait(session, [each.id for each in answer["work_orders"]])
-    answer["work_orders"] = [{"work_order": each, "waits": waits.get(each.id)} for each in answer["work_orders"]]
-    return answer
+        shown = answer["work_orders"]
+        waits = lists.why_they_wait(session, [each.id for each in shown])
+        clocks = due_of_states(session, shown, now=now())
+    lines = [{"work_order": each, "waits": waits.get(each.id), "clock": clocks.get(each.id)} for each in shown]
+    return answer | {"work_orders": lines}
 
 
 @blp.get("/units")
@@ -66,7 +70,10 @@ def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
     with Reading() as session:
         scope = {"by": current_person(), "city": current_city(session)}
         found = lists.list_disputes(session, ended=ended, **scope, limit=limit + 1, after=after)
-    return time_page("disputes", found, limit, "opened_at")
+        answer = time_page("disputes", found, limit, "opened_at")
+        clocks = due_of_states(session, [each.work_order for each in answer["disputes"]], now=now())
+    lines = [{"dispute": each, "clock": clocks.get(each.work_order_id)} for each in answer["disputes"]]
+    return answer | {"disputes": lines}
 
 
 @blp.get("/declines")

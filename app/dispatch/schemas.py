@@ -11,6 +11,7 @@ from app.api.pages import PageIn
 from app.catalogue.schemas import NamesOut
 from app.dispatch.models import NoticeKind, Verdict
 from app.workorders.lifecycle import State
+from app.workorders.models import DeadlineKind
 
 
 class WorkOrdersIn(PageIn):
@@ -29,6 +30,14 @@ class WorkOrdersIn(PageIn):
     )
 
 
+class ClockOut(Schema):
+    """The clock that a line of a list waits by."""
+
+    kind = fields.Enum(DeadlineKind, by_value=True, required=True)
+    due_at = fields.AwareDateTime(required=True)
+    overdue = fields.Boolean(required=True)
+
+
 class LineOut(Schema):
     """A work order in a list."""
 
@@ -42,7 +51,12 @@ class LineOut(Schema):
     flags = fields.List(fields.String(), required=True)
     reports = fields.Integer(required=True)
     opened_at = fields.AwareDateTime(required=True)
-    due_at = fields.AwareDateTime(required=True, allow_none=True)
+    due_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        attribute="promise",
+        metadata={"description": "What was promised to the residents; null while a hold pauses it"},
+    )
     hold_until = fields.AwareDateTime(required=True, allow_none=True)
 
 
@@ -51,6 +65,12 @@ class WaitingOut(Schema):
 
     work_order = fields.Nested(LineOut, required=True)
     waits = fields.Dict(required=True, allow_none=True, metadata={"description": "`reasons` and `proposed`"})
+    clock = fields.Nested(
+        ClockOut,
+        required=True,
+        allow_none=True,
+        metadata={"description": "By its state: until it is dispatched, signed for, ruled on or fixed"},
+    )
 
 
 class WorkOrdersOut(Schema):
@@ -67,16 +87,17 @@ class DisputesIn(PageIn):
 
 
 class DisputeOut(Schema):
-    """A refusal, and the ruling once there is one; a decline ends a dispute without."""
+    """A refusal, until when it is to be ruled on, and the ruling; a decline ends a dispute without."""
 
-    work_order = fields.Nested(LineOut, required=True)
-    unit = fields.String(required=True)
-    reason = fields.String(required=True)
-    reference = fields.String(required=True)
-    opened_at = fields.AwareDateTime(required=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
-    ruled_unit = fields.String(required=True, allow_none=True)
-    ruling = fields.String(required=True, allow_none=True)
+    work_order = fields.Nested(LineOut, required=True, attribute="dispute.work_order")
+    unit = fields.String(required=True, attribute="dispute.unit")
+    reason = fields.String(required=True, attribute="dispute.reason")
+    reference = fields.String(required=True, attribute="dispute.reference")
+    opened_at = fields.AwareDateTime(required=True, attribute="dispute.opened_at")
+    clock = fields.Nested(ClockOut, required=True, allow_none=True)
+    ended_at = fields.AwareDateTime(required=True, allow_none=True, attribute="dispute.ended_at")
+    ruled_unit = fields.String(required=True, allow_none=True, attribute="dispute.ruled_unit")
+    ruling = fields.String(required=True, allow_none=True, attribute="dispute.ruling")
 
 
 class DisputesOut(Schema):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Urgency
+from app.dispatch.due import Due, due_of_parts
 from app.dispatch.lists import in_area
 from app.dispatch.models import IS, Assignment, Part
 from app.geo.types import Point, away
@@ -28,12 +29,13 @@ FAR_FUTURE = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A part of a work order that waits for a unit; ``mine`` where this person signed for it."""
+    """A part of a work order that waits for a unit; ``mine`` where this person signed for it, ``clock`` runs for it."""
 
     work_order: WorkOrder
     assignment: Assignment
     mine: bool
     distance_m: float | None
+    clock: Due | None = None
 
 
 def crew_queue(
@@ -62,6 +64,12 @@ def crew_queue(
         if len(found) >= limit:
             break
     return sorted(found, key=_rank)[:limit]
+
+
+def add_clocks(session: Session, tasks: Sequence[Task], *, now: dt.datetime) -> list[Task]:
+    """Give the tasks of a page with the clocks that run for them."""
+    clocks = due_of_parts(session, [task.assignment for task in tasks], now=now)
+    return [replace(task, clock=clocks.get(task.assignment.id)) for task in tasks]
 
 
 def place_of(task: Task) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ from app.dispatch.case import Asked
 from app.fieldwork import schemas, service
 from app.fieldwork.models import EvidenceCheck
 from app.fieldwork.queries import open_checks
-from app.fieldwork.queue import BY_CLOCK, BY_DISTANCE, crew_queue, place_of
+from app.fieldwork.queue import BY_CLOCK, BY_DISTANCE, add_clocks, crew_queue, place_of
 from app.geo.datums import to_wgs84
 from app.media import service as media
 
@@ -73,7 +73,8 @@ def queue(wanted: dict[str, Any]) -> dict[str, Any]:
     with Reading() as session:
         city = current_city(session)
         tasks = crew_queue(session, by=current_person(), city=city, limit=wanted["limit"] + 1, near=near, after=after)
-    shown, following = page(tasks, wanted["limit"], place_of)
+        shown, following = page(tasks, wanted["limit"], place_of)
+        shown = add_clocks(session, shown, now=now())
     return {"tasks": shown, "next": following}
 
 

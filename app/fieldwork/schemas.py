@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from app.api.fields import Moment, Text, photos_field
 from app.api.pages import PageIn
 from app.catalogue.schemas import NamesOut
+from app.dispatch.schemas import ClockOut
 from app.fieldwork.models import Verdict
 from app.geo.datums import Datum
 from app.workorders.lifecycle import Action, Outcome, State, legal
@@ -98,7 +99,7 @@ class MoveOut(Schema):
     unit = fields.String(required=True, allow_none=True, attribute="work_order.lead_unit")
     co_units = fields.List(fields.String(), required=True, attribute="work_order.co_units")
     updated_at = fields.AwareDateTime(required=True, attribute="work_order.updated_at")
-    due_at = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.due_at")
+    due_at = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.promise")
     hold_until = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.hold_until")
     fixed_at = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.fixed_at")
     closed_at = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.closed_at")
@@ -139,7 +140,19 @@ class TaskOut(Schema):
     distance_m = fields.Float(required=True, allow_none=True)
     reports = fields.Integer(required=True, attribute="work_order.reports")
     opened_at = fields.AwareDateTime(required=True, attribute="work_order.opened_at")
-    due_at = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.due_at")
+    due_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        attribute="work_order.promise",
+        metadata={"description": "What was promised to the residents; null while a hold pauses it"},
+    )
+    hold_until = fields.AwareDateTime(required=True, allow_none=True, attribute="work_order.hold_until")
+    clock = fields.Nested(
+        ClockOut,
+        required=True,
+        allow_none=True,
+        metadata={"description": "That of this part: until it is signed for, then until it is fixed"},
+    )
 
 
 class QueueOut(Schema):

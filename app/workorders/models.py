@@ -27,7 +27,8 @@ class WorkOrder(Base, Identified):
     ``position`` is WGS 84, ``accuracy_m`` the radius of its circle in metres. ``lead_unit`` repeats the code of the
     lead assignment, ``community``, ``street`` and ``district`` the codes of its areas, so that a queue is one index
     scan. ``reports`` counts the reports that joined; ``events`` and ``head`` are number and hash of the last timeline
-    event; all three are held under the row's lock. ``due_at`` is what was promised: the handling or the rework clock.
+    event; all three are held under the row's lock. ``due_at`` is what was promised: the handling or the rework clock
+    (``promise`` is what of it is shown).
     ``hold_until`` ends a hold, ``close_at`` is when silence closes what is fixed. ``rounds`` counts how often it came
     back after it was said to be fixed, ``urgent_at`` is when it was moved to the green channel. ``merged_into`` is the
     survivor of a merge.
@@ -98,9 +99,17 @@ class WorkOrder(Base, Identified):
         return tuple(code for code in (self.community, self.street, self.district) if code)
 
     @property
+    def promise(self) -> dt.datetime | None:
+        """Give until when it was promised to be fixed; nothing while a hold pauses that.
+
+        A hold pauses the handling clock only: one that came back is still due by its rework clock.
+        """
+        return None if self.hold_until and not self.rounds else self.due_at
+
+    @property
     def promised(self) -> str | None:
-        """Give what was promised in the form that history carries: ``due_at`` by ISO 8601."""
-        return self.due_at.isoformat() if self.due_at else None
+        """Give what was promised in the form that history carries: ISO 8601."""
+        return self.promise.isoformat() if self.promise else None
 
     @property
     def version(self) -> str:

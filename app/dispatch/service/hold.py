@@ -88,5 +88,6 @@ def _resume_one(session: Session, work_order: WorkOrder, *, city: City, now: dt.
 
 def _go_on(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> Content:
     clocks.go_on(session, work_order, DeadlineKind.HANDLING, city=city, now=now)
+    work_order.hold_until = None
     lead = lead_assignment(session, work_order)
     return {"unit": say_unit(lead.unit) if lead else None, "due_at": work_order.promised}

@@ -86,7 +86,12 @@ class ReportOut(Schema):
     item = fields.Nested(NamesOut, required=True)
     place = fields.Nested(PlaceOut, required=True)
     unit = fields.Nested(NamesOut, required=True, allow_none=True)
-    due_at = fields.AwareDateTime(required=True, allow_none=True)
+    due_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Until when it is promised to be fixed; null while a hold pauses that"},
+    )
+    hold_until = fields.AwareDateTime(required=True, allow_none=True)
     steps = fields.List(fields.Nested(StepOut), required=True)
     photos = fields.List(fields.Nested(PictureOut), required=True)
     attribution = fields.String(required=True, metadata={"description": "Whose data the answer rests on"})

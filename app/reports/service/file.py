@@ -279,8 +279,8 @@ def _tell(
     lead = dispatch.lead_assignment(session, work_order)
     if lead is not None:
         content["unit"] = dispatch.say_unit(lead.unit)
-    if work_order.due_at is not None:
-        content["due_at"] = work_order.due_at.isoformat()
+    if work_order.promised is not None:
+        content["due_at"] = work_order.promised
     again = [REPORTED_AGAIN] if work_order.state is State.FIXED else []
     work_order.flags = sorted({*work_order.flags, *situation.flags, *again})
     append(session, work_order, EventKind.JOINED, at=now, by=by, content=content)
