@@ -66,7 +66,9 @@ def test_a_photo_that_disagrees_with_the_position_waits(town: Town, shared: Path
 
     assert report["state"] == "awaiting_dispatch"
     waits = town.get("/work-orders", state="awaiting_dispatch")["work_orders"][0]["waits"]
-    assert [each["reason"] for each in waits["reasons"]] == ["photo_far_from_position"]
+    (reason,) = waits["reasons"]
+    assert reason["reason"] == "photo_far_from_position"
+    assert 1_000 < reason["distance_m"] < 10_000
 
 
 def test_an_item_whose_asset_the_pack_holds_waits_where_none_is_near(town: Town) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -23,20 +22,27 @@ PHOTO_FAR = "photo_far_from_position"
 
 
 def reasons_to_wait(
-    session: Session, item: Item, place: Place, resolution: Resolution | None, *, flags: Sequence[str], city: City
+    session: Session,
+    item: Item,
+    place: Place,
+    resolution: Resolution | None,
+    *,
+    city: City,
+    photo_far_m: float | None = None,
 ) -> list[dict[str, Any]]:
     """Name the reasons why a person should look before a unit is sent; none means that the machine may dispatch.
 
-    Less than the pack's share of the accuracy circle lies in the chosen street; photo and position disagree; the item
-    expects an asset, the pack holds assets of its class and none is near; nobody is responsible.
+    Less than the pack's share of the accuracy circle lies in the chosen street; photo and position disagree, by
+    ``photo_far_m``; the item expects an asset, the pack holds assets of its class and none is near; nobody is
+    responsible.
     """
     reasons: list[dict[str, Any]] = []
     share = place.share_of_street
     if share < city.limits.dispatch_share:
         streets = [{"area": each.area.code, "share": round(each.share, 3)} for each in place.candidates]
         reasons.append({"reason": "street_uncertain", "share": round(share, 3), "candidates": streets})
-    if PHOTO_FAR in flags:
-        reasons.append({"reason": PHOTO_FAR})
+    if photo_far_m is not None:
+        reasons.append({"reason": PHOTO_FAR, "distance_m": round(photo_far_m)})
     if resolution is None:
         reasons.append({"reason": "nobody_responsible", "street": place.street.code})
     elif item.asset_class and resolution.asset is None and holds_class(session, item.asset_class):

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -109,7 +109,12 @@ class _Situation:
     asset: NearAsset | None
     resolution: Resolution | None
     urgent: bool
-    flags: list[str] = field(default_factory=list)
+    photo_far_m: float | None = None
+
+    @property
+    def flags(self) -> list[str]:
+        """Give what the desk should know of it."""
+        return [PHOTO_FAR] if self.photo_far_m is not None else []
 
 
 def file_report(session: Session, new: NewReport, *, now: dt.datetime) -> Filed:
@@ -173,10 +178,16 @@ def _find_out(session: Session, new: NewReport, photos: Sequence[Photo], *, now:
     item = get_item(session, new.item or city.fallback_item)
     asset = find_asset(session, item, place, city=city)
     resolution = _resolve(session, item, place, asset, city=city, now=now)
-    taken = [photo.position for photo in photos if photo.position is not None]
-    far = source is PositionSource.SENT and any(position.distance_m(point) > PHOTO_FAR_M for position in taken)
     urgent = sounds_urgent(new.description, city)
-    return _Situation(city, item, place, source, asset, resolution, urgent, [PHOTO_FAR] if far else [])
+    far = _photo_far(photos, point) if source is PositionSource.SENT else None
+    return _Situation(city, item, place, source, asset, resolution, urgent, far)
+
+
+def _photo_far(photos: Sequence[Photo], point: Point) -> float | None:
+    """Give how far from a point the farthest photo was taken, in metres; None where that is near enough."""
+    taken = [photo.position.distance_m(point) for photo in photos if photo.position is not None]
+    farthest = max(taken, default=0.0)
+    return farthest if farthest > PHOTO_FAR_M else None
 
 
 def _resolve(
@@ -299,7 +310,7 @@ def _send(
 ) -> None:
     """Dispatch a new work order where nothing speaks against it; otherwise it waits, and the receipt names no unit."""
     city, item, resolution = situation.city, situation.item, situation.resolution
-    reasons = reasons_to_wait(session, item, situation.place, resolution, flags=situation.flags, city=city)
+    reasons = reasons_to_wait(session, item, situation.place, resolution, city=city, photo_far_m=situation.photo_far_m)
     goes = resolution is not None and not reasons
     if resolution is not None and goes:
         handling = dispatch.handling_due(item, urgent=situation.urgent, city=city, now=now)
