@@ -70,6 +70,7 @@ class Limits:
     joining_accuracy_cap_m: float
     duplicate_candidates_m: float
     duplicate_candidates_days: int
+    merge_within_m: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,4 +193,5 @@ LIMITS: dict[str, Key] = {
     "joining_accuracy_cap_m": Key(values.number(10_000)),
     "duplicate_candidates_m": Key(values.number(10_000)),
     "duplicate_candidates_days": Key(values.number(3650, whole=True)),
+    "merge_within_m": Key(values.number(100_000), 500),
 }

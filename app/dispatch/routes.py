@@ -71,7 +71,8 @@ def disputes(wanted: dict[str, Any]) -> dict[str, Any]:
         scope = {"by": current_person(), "city": current_city(session)}
         found = lists.list_disputes(session, ended=ended, **scope, limit=limit + 1, after=after)
         answer = time_page("disputes", found, limit, "opened_at")
-        clocks = due_of_states(session, [each.work_order for each in answer["disputes"]], now=now())
+        waiting = [] if ended else [each.work_order for each in answer["disputes"]]
+        clocks = due_of_states(session, waiting, now=now())
     lines = [{"dispute": each, "clock": clocks.get(each.work_order_id)} for each in answer["disputes"]]
     return answer | {"disputes": lines}
 

@@ -97,6 +97,20 @@ class CannotMerge(Conflict):
     title = "These two cannot be merged"
 
 
+class TooFarToMerge(Unprocessable):
+    """The two work orders lie so far apart that they can hardly be one problem; ``distance_m`` says how far."""
+
+    title = "These two lie far apart"
+
+    def __init__(self, distance_m: float, within_m: float) -> None:
+        detail = (
+            f"They lie {distance_m:.0f} m apart; the same problem lies within {within_m:.0f} m. Check the id in "
+            "`into`; where they are one problem all the same, say `far`: true and why in `note`."
+        )
+        error = {"pointer": "/into", "detail": detail}
+        super().__init__(detail, errors=[error], distance_m=round(distance_m), within_m=within_m)
+
+
 class NoSuchSpotCheck(NotFound):
     """The id names no check that is still open."""
 

@@ -140,6 +140,26 @@ def test_merged_reporters_follow_the_survivor_whose_clocks_stand(town: Town) -> 
     assert LIGHTING in {each["unit"]["code"] for each in town.show(survivor)["parts"]}
 
 
+def test_two_that_lie_far_apart_are_merged_only_where_the_desk_says_so(town: Town) -> None:
+    survivor, near, far = town.file(), town.file(lat=22.5291), town.file(lat=22.5311)  # 445 and 667 m to the north
+
+    def merge(report: dict[str, Any], *, status: int = 200, **more: Any) -> dict[str, Any]:
+        body = {"into": survivor["work_order"], "note": "同一处漏水"} | more
+        return town.post(f"/work-orders/{report['work_order']}/merge", body, role=Role.DISPATCHER, status=status)
+
+    refused = merge(far, status=422)
+    state = town.show(far)["state"]
+    merge(near)
+    merged = merge(far, far=True)
+
+    assert (state, merged["state"], merged["reports"]) == ("dispatched", "merged", 3)
+    assert refused["type"].endswith("#too-far-to-merge")
+    assert (refused["distance_m"], refused["within_m"]) == (667, 500)
+    assert refused["errors"][0]["pointer"] == "/into"
+    assert all(said in refused["detail"] for said in ("667 m", "500 m", "`far`"))
+    assert town.show(survivor)["events"][-1]["content"]["distance_m"] == 667
+
+
 @pytest.mark.parametrize("until", ["2026-12-01T09:00:00", "tomorrow", "2026-12-01T09:00:00 08:00"])
 def test_an_end_without_its_time_zone_is_told_how_to_write_one(town: Town, until: str) -> None:
     report = town.file()

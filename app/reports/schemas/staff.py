@@ -19,6 +19,10 @@ class MergeIn(Schema):
 
     into = Text(required=True, validate=validate.Length(max=32))
     note = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+    far = fields.Boolean(
+        load_default=False,
+        metadata={"description": "They are one problem although they lie further apart than the city expects"},
+    )
 
 
 class MergeOut(Schema):

@@ -17,7 +17,7 @@ from app.dispatch.service import lead_assignment, say_unit
 from app.dispatch.service.supervise import drop_supervision
 from app.fieldwork.errors import StaleVersion
 from app.notify import service as notify
-from app.reports.errors import CannotMerge
+from app.reports.errors import CannotMerge, TooFarToMerge
 from app.reports.models import How, ReportLink
 from app.workorders import clocks, service
 from app.workorders.lifecycle import OPEN, Action, EventKind, Need, find_move
@@ -33,12 +33,14 @@ def merge(
     note: str,
     by: Person,
     now: dt.datetime,
+    far: bool = False,
     matches: Callable[[str], bool] | None = None,
 ) -> tuple[WorkOrder, WorkOrder]:
     """Merge a work order into the open one that survives; its clocks stop, the survivor's stand as they are.
 
-    Gives both. Raises NoSuchWorkOrder where one is outside the person's scope, CannotMerge for one that is not open or
-    the same, StaleVersion, IllegalMove, NotYourMove, MissingNeeds.
+    Gives both. ``far`` says that they are one problem although they lie further apart than the pack expects. Raises
+    NoSuchWorkOrder where one is outside the person's scope, CannotMerge for one that is not open or the same,
+    TooFarToMerge, StaleVersion, IllegalMove, NotYourMove, MissingNeeds.
     """
     city = current_city(session)
     gone, survivor = _lock_both(session, public_id, into, by=by, city=city)
@@ -47,6 +49,9 @@ def merge(
     move = find_move(gone.state, Action.MERGE, by.role, {Need.REASON} if note else set())
     if survivor.state not in OPEN:
         raise CannotMerge("The one that is to survive is not open. Choose an open one.")
+    distance = gone.position.distance_m(survivor.position)
+    if distance > city.limits.merge_within_m and not far:
+        raise TooFarToMerge(distance, city.limits.merge_within_m)
     moved = _move_reports(session, gone, survivor, now=now)
     clocks.stop(session, gone, now=now)
     drop_supervision(session, gone, by=by.signature, now=now)
@@ -55,16 +60,11 @@ def merge(
     gone.merged_into = survivor.id
     lead = lead_assignment(session, survivor)
     unit = say_unit(lead.unit) if lead else None
-    content = {"into": survivor.public_id, "note": note, "unit": unit, "reports": [str(each) for each in moved]}
+    said = {"note": note, "unit": unit, "reports": [str(each) for each in moved], "distance_m": round(distance)}
     # The reporters have moved to the survivor: its line is the one that tells them.
+    content = {"into": survivor.public_id} | said
     service.take(session, gone, move, by=by, city=city, now=now, content=content, public=False)
-    told = {
-        "from": gone.public_id,
-        "note": note,
-        "unit": unit,
-        "due_at": survivor.promised,
-        "reports": content["reports"],
-    }
+    told = {"from": gone.public_id, "due_at": survivor.promised} | said
     append(session, survivor, EventKind.MERGED, at=now, by=by.signature, content=told)
     return gone, survivor
 
