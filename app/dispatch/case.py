@@ -10,16 +10,18 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
+from app.assets.service import NearAsset
 from app.catalogue.city import City
 from app.catalogue.models import Item
 from app.catalogue.service import get_item
+from app.dispatch.errors import NobodyResponsible
 from app.dispatch.models import Assignment, Part
 from app.dispatch.queries import open_parts
 from app.dispatch.resolve import Resolution, find_asset, resolve
 from app.geo.datums import Datum, to_wgs84
 from app.geo.service import Place, locate
 from app.media.models import Photo
-from app.workorders.lifecycle import Action, Outcome, When
+from app.workorders.lifecycle import Action, Outcome, State, When
 from app.workorders.models import WorkOrder
 
 Content = dict[str, Any]
@@ -53,11 +55,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a change of item or position leads to."""
+    """What a change of item or position leads to; without ``resolution`` nobody is responsible for it."""
 
     item: Item
     place: Place
-    resolution: Resolution
+    asset: NearAsset | None
+    resolution: Resolution | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +93,8 @@ def study(session: Session, work_order: WorkOrder, asked: Asked, *, by: Person, 
     case.facts.add(When.LEFT if _others_left(case) else When.LAST)
     if asked.action is Action.CHANGE:
         case.found = _find_anew(session, case)
-        same = case.lead is not None and case.found.resolution.unit.code == case.lead.unit.code
+        resolution = case.found.resolution
+        same = resolution is not None and case.lead is not None and resolution.unit.code == case.lead.unit.code
         case.facts.add(When.SAME if same else When.OTHER)
     return case
 
@@ -124,7 +128,21 @@ def _find_anew(session: Session, case: Case) -> Found:
     if asked.lon is not None and asked.lat is not None:
         point, accuracy = to_wgs84(asked.lon, asked.lat, asked.datum or Datum.WGS84), asked.accuracy
     place = locate(session, point, accuracy, nearest_limit_m=case.city.nearest_street_limit_m)
-    return Found(item=item, place=place, resolution=resolve_at(session, item, place, city=case.city, now=case.now))
+    found = find_at(session, item, place, city=case.city, now=case.now)
+    # What waits goes on waiting, and says so; what a unit has is not taken away from it for nobody.
+    if found.resolution is None and work_order.state is not State.AWAITING_DISPATCH:
+        resolve_at(session, item, place, city=case.city, now=case.now)
+    return found
+
+
+def find_at(session: Session, item: Item, place: Place, *, city: City, now: dt.datetime) -> Found:
+    """Find the asset and the unit for an item at a place, now, or that nobody is responsible."""
+    asset = find_asset(session, item, place, city=city)
+    try:
+        resolution = resolve(session, item, place, asset, city=city, on=now.astimezone(city.timezone).date())
+    except NobodyResponsible:
+        return Found(item=item, place=place, asset=asset, resolution=None)
+    return Found(item=item, place=place, asset=asset, resolution=resolution)
 
 
 def resolve_at(session: Session, item: Item, place: Place, *, city: City, now: dt.datetime) -> Resolution:

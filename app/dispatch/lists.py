@@ -21,6 +21,7 @@ from app.workorders.models import BREACHED, LIVE, Deadline, TimelineEvent, Timel
 
 Line = TypeVar("Line", Dispute, Decline, Supervision)
 Place = Sequence[Any] | None
+_LET_WAIT = (EventKind.WAITING, EventKind.CHANGED, EventKind.RECONSIDERED)
 
 
 def in_area(by: Person, city: City) -> ColumnElement[bool]:
@@ -71,15 +72,24 @@ def _has_an_overdue_clock() -> ColumnElement[bool]:
 
 
 def why_they_wait(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Give the last reasons to wait, with whom the rules propose, by work order."""
+    """Give the last reasons to wait, with whom the rules propose, by work order.
+
+    They stand in the line that let it wait: at filing, after a change, or taken on after all.
+    """
     statement = (
         select(TimelineEvent.work_order_id, TimelinePayload.content)
         .join(TimelinePayload, TimelinePayload.event_id == TimelineEvent.id)
-        .where(TimelineEvent.work_order_id.in_(work_order_ids), TimelineEvent.kind == EventKind.WAITING)
+        .where(TimelineEvent.work_order_id.in_(work_order_ids), TimelineEvent.kind.in_(_LET_WAIT))
+        .where(TimelinePayload.content.has_key("reasons"))
         .ext(distinct_on(TimelineEvent.work_order_id))
         .order_by(TimelineEvent.work_order_id, TimelineEvent.number.desc())
     )
-    return {row.work_order_id: row.content for row in session.execute(statement)} if work_order_ids else {}
+    if not work_order_ids:
+        return {}
+    return {
+        row.work_order_id: {"reasons": row.content["reasons"], "proposed": row.content.get("proposed")}
+        for row in session.execute(statement)
+    }
 
 
 def list_disputes(

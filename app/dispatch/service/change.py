@@ -1,4 +1,7 @@
-"""Another item or another position: resolve again, keep both explanations, restart no clock."""
+"""Another item or another position: resolve again, keep both explanations, restart no clock.
+
+An item that is urgent sets the running clocks anew, as a mark by a person does: once, and never later.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,55 @@ from typing import Any
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from app.catalogue.models import Urgency
 from app.dispatch.case import Case, Content, Found
 from app.dispatch.service.assign import hand_over, say_unit
-from app.workorders.lifecycle import State, When
+from app.dispatch.service.urgent import speed_up
+from app.dispatch.service.waiting import CHANGED, wait_on
+from app.workorders.lifecycle import EventKind, State, When
+from app.workorders.models import WorkOrder
+from app.workorders.timeline import append
 
 
 def change(session: Session, case: Case) -> Content:
-    """Correct item or position of a work order; where that makes another unit responsible, hand it over."""
+    """Correct item or position of a work order; where that makes another unit responsible, hand it over.
+
+    What waits for a dispatcher goes on waiting, for the reasons that there are now.
+    """
     found, work_order = case.found, case.work_order
     if found is None:
         raise RuntimeError("a change is studied before it is made")
-    before = {"item": work_order.item_code, "lon": work_order.position.lon, "lat": work_order.position.lat}
-    _apply(case, found)
-    content: Content = {"reason": case.asked.note, "before": before, "item": _say_item(found)}
+    content: Content = {"reason": case.asked.note, "before": _say_before(work_order), "item": _say_item(found)}
     if work_order.state is State.AWAITING_DISPATCH:
-        return content | {"proposed": found.resolution.explanation}
-    lead = case.lead
-    explanation = found.resolution.explanation | {"before": lead.explanation if lead else None}
-    if When.OTHER in case.facts:
-        return content | hand_over(session, case, found.resolution.unit, explanation)
-    if lead is not None:
-        lead.explanation = explanation
-        content["unit"] = say_unit(lead.unit)
+        content |= wait_on(session, work_order, found, because=CHANGED, city=case.city)
+    hastens = _apply(case, found)
+    if work_order.state is not State.AWAITING_DISPATCH:
+        content |= _send_on(session, case, found)
+    if hastens:
+        content["due_at"] = speed_up(session, work_order, city=case.city, now=case.now)
+        append(
+            session, work_order, EventKind.URGENT, at=case.now, by="system", content={"reason": "item"}, public=False
+        )
     return content
 
 
-def _apply(case: Case, found: Found) -> None:
-    work_order, place, asset = case.work_order, found.place, found.resolution.asset
+def _send_on(session: Session, case: Case, found: Found) -> Content:
+    """Give it to the unit that is responsible now, or keep the new explanation where that is the same one."""
+    lead, resolution = case.lead, found.resolution
+    if resolution is None:
+        raise RuntimeError("only what waits is changed to what nobody is responsible for")
+    explanation = resolution.explanation | {"before": lead.explanation if lead else None}
+    if When.OTHER in case.facts:
+        return hand_over(session, case, resolution.unit, explanation)
+    if lead is None:
+        return {}
+    lead.explanation = explanation
+    return {"unit": say_unit(lead.unit)}
+
+
+def _apply(case: Case, found: Found) -> bool:
+    """Write what is right; tell whether that moves it to the green channel."""
+    work_order, place = case.work_order, found.place
     work_order.item_id, work_order.item_code = found.item.id, found.item.code
     set_committed_value(work_order, "item", found.item)
     # Once sensitive, always: what was shown as little as possible is not shown more by a correction.
@@ -42,7 +67,16 @@ def _apply(case: Case, found: Found) -> None:
     work_order.community = place.community.code if place.community else None
     work_order.street = place.street.code
     work_order.district = place.district.code if place.district else None
-    work_order.asset_id = asset.asset.id if asset else None
+    work_order.asset_id = found.asset.asset.id if found.asset else None
+    if work_order.urgent_at is not None:
+        return False  # somebody said so, or the words of a report did: that stands whatever the item is
+    hastens = found.item.urgency is Urgency.URGENT and work_order.urgency is not Urgency.URGENT
+    work_order.urgency = found.item.urgency
+    return hastens
+
+
+def _say_before(work_order: WorkOrder) -> dict[str, Any]:
+    return {"item": work_order.item_code, "lon": work_order.position.lon, "lat": work_order.position.lat}
 
 
 def _say_item(found: Found) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.dispatch.case import Case, Content
+from app.dispatch.case import Case, Content, find_at
 from app.dispatch.errors import ReviewedBefore, UnknownReason
 from app.dispatch.models import Decline, Verdict
 from app.dispatch.service.assign import say_unit
 from app.dispatch.service.dispute import open_dispute
 from app.dispatch.service.supervise import drop_supervision
-from app.dispatch.service.waiting import start_dispatch_clock
+from app.dispatch.service.waiting import RECONSIDERED, start_dispatch_clock, wait_on
+from app.geo.service import locate
 from app.workorders import clocks
 from app.workorders.models import WorkOrder
 
@@ -53,11 +54,15 @@ def uphold(session: Session, case: Case) -> Content:
 
 
 def reconsider(session: Session, case: Case) -> Content:
-    """Review a decline and take the work on after all: it awaits dispatch, by a clock of its own."""
+    """Review a decline and take the work on after all: it awaits dispatch, by a clock of its own, and says why."""
     _review(session, case, Verdict.RECONSIDERED)
-    case.work_order.lead_unit, case.work_order.co_units, case.work_order.due_at = None, [], None
-    start_dispatch_clock(session, case.work_order, city=case.city, now=case.now)
-    return {"note": case.asked.note}
+    work_order, city = case.work_order, case.city
+    work_order.lead_unit, work_order.co_units, work_order.due_at = None, [], None
+    start_dispatch_clock(session, work_order, city=city, now=case.now)
+    limit = city.nearest_street_limit_m
+    place = locate(session, work_order.position, work_order.accuracy_m, nearest_limit_m=limit)
+    found = find_at(session, work_order.item, place, city=city, now=case.now)
+    return {"note": case.asked.note} | wait_on(session, work_order, found, because=RECONSIDERED, city=city)
 
 
 def last_decline(session: Session, work_order: WorkOrder) -> Decline:

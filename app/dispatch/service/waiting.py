@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from app.assets.service import holds_class
 from app.catalogue.city import City
 from app.catalogue.models import Item, Urgency
+from app.dispatch.case import Found
+from app.dispatch.lists import why_they_wait
 from app.dispatch.resolve import Resolution
 from app.geo.service import Place
 from app.workorders import clocks
@@ -19,6 +21,7 @@ from app.workorders.models import DeadlineKind, WorkOrder
 from app.workorders.timeline import append
 
 PHOTO_FAR = "photo_far_from_position"
+CHANGED, RECONSIDERED = "changed", "reconsidered"
 
 
 def reasons_to_wait(
@@ -65,6 +68,19 @@ def await_dispatch(
     proposed = resolution.explanation if resolution else None
     content = {"reasons": reasons, "proposed": proposed}
     append(session, work_order, EventKind.WAITING, at=now, by="system", content=content, public=False)
+
+
+def wait_on(session: Session, work_order: WorkOrder, found: Found, *, because: str, city: City) -> dict[str, Any]:
+    """Say anew why a work order waits for a dispatcher, in the form that history carries.
+
+    That photo and position disagree stands until the position is corrected. Where nothing else is left, it waits
+    because of the step itself: a person sent it here, and a person sends it on.
+    """
+    before = why_they_wait(session, [work_order.id]).get(work_order.id, {}).get("reasons", ())
+    stays = [each for each in before if each["reason"] == PHOTO_FAR and found.place.point == work_order.position]
+    reasons = stays + reasons_to_wait(session, found.item, found.place, found.resolution, city=city)
+    proposed = found.resolution.explanation if found.resolution else None
+    return {"reasons": reasons or [{"reason": because}], "proposed": proposed}
 
 
 def start_dispatch_clock(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> None:
