@@ -18,10 +18,11 @@ from app.reports.queries import photos_of_reports, reports_of
 from app.reports.service import Track
 from app.workorders import queries
 from app.workorders.lifecycle import legal
-from app.workorders.models import TimelineEvent, WorkOrder
+from app.workorders.models import EventKind, TimelineEvent, WorkOrder
 from app.workorders.service import check_scope
 
 View = dict[str, Any]
+_FILED = (EventKind.RECEIVED, EventKind.JOINED)
 
 
 def show_picture(photo_id: UUID | str) -> dict[str, str]:
@@ -49,10 +50,12 @@ def show_event(event: TimelineEvent) -> View:
 
 
 def _show_to(report: Report, event: TimelineEvent) -> View:
-    """Show a line to a reporter, with the photos of their own objection."""
-    shown = show_event(event)
+    """Show a line to a reporter, with the words and photos that are their own; nobody else's are shown."""
+    shown = show_event(event) | {"own_words": None}
     content = event.payload.content if event.payload else {}
     if content.get("report") == str(report.id):
+        said = content.get("reason") if event.kind is EventKind.OBJECTED else None
+        shown["own_words"] = (report.description if event.kind in _FILED else said) or None
         shown["photos"] += [show_picture(photo_id) for photo_id in content.get("own_photos", ())]
     return shown
 

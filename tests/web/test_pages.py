@@ -480,6 +480,36 @@ def test_a_decline_says_why_and_what_would_change_it(client: FlaskClient, shenzh
         assert said in english
     for said in ("已进入诉讼", "可再次反映", "不予受理"):
         assert said in chinese
+    for language, page in (("zh", chinese), ("en", english)):
+        stop = page[page.index("card stop") : page.index('class="steps"')]
+        for key in ("declined_do", "declined_review", "declined_report"):
+            assert TEXTS[language][key] in stop
+        assert report.number in stop
+        assert f'href="/?lang={language}"' in stop
+
+
+def test_a_page_that_is_not_declined_offers_nothing_against_it(client: FlaskClient, shenzhen: Session) -> None:
+    assert TEXTS["en"]["declined_do"] not in client.get(link_of(make_report(shenzhen))).text
+
+
+def test_a_reporter_reads_their_own_words_in_history_and_no_one_elses(client: FlaskClient, shenzhen: Session) -> None:
+    mine = make_report(shenzhen, description="dark <since> Monday")
+    theirs = make_report(shenzhen, description="broken glass", same_as=show(shenzhen, mine).work_order.public_id)
+    fix(shenzhen, mine)
+    client.post(f"/api/v1/track/{tracking_secret(mine.id)}/object", json={"reason": "still dark"})
+
+    def history(report: Report) -> str:
+        page = client.get(link_of(report)).text
+        return page[page.index('class="history"') : page.index("</section>", page.index('class="history"'))]
+
+    tracked = client.get(f"/api/v1/track/{tracking_secret(theirs.id)}").get_json()["events"]
+
+    assert "dark &lt;since&gt; Monday" in history(mine)
+    assert "still dark" in history(mine)
+    assert "broken glass" not in history(mine)
+    assert "broken glass" in history(theirs)
+    assert "dark" not in history(theirs)
+    assert [each["own_words"] for each in tracked if each["own_words"]] == ["broken glass"]
 
 
 def test_while_it_waits_for_a_dispatcher_the_page_says_what_happens(client: FlaskClient, shenzhen: Session) -> None:

@@ -97,11 +97,21 @@ class ReportOut(Schema):
     attribution = fields.String(required=True, metadata={"description": "Whose data the answer rests on"})
 
 
+class TrackEventOut(EventOut):
+    """A public line of history as one reporter sees it."""
+
+    own_words = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "What this reporter wrote: the description, or why it is not fixed; no one else's"},
+    )
+
+
 class TrackOut(ReportOut):
     """A report with the public history of its work order."""
 
     description = fields.String(required=True)
-    events = fields.List(fields.Nested(EventOut), required=True)
+    events = fields.List(fields.Nested(TrackEventOut), required=True)
 
 
 class ObjectionIn(Schema):
