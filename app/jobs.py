@@ -47,13 +47,14 @@ def enqueue(session: Session, name: str, *, at: dt.datetime | None = None, prior
     job.defer(**arguments)
 
 
+# An array is made once; a subquery in its place may be asked again for each row, and choose others then.
 _RETRY = text("""
     UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL
-    WHERE id IN (
+    WHERE id = ANY (ARRAY(
         SELECT id FROM procrastinate_jobs
         WHERE status = 'failed' AND task_name = :name AND attempts < :most
         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
-    )
+    ))
     RETURNING id
 """)
 
