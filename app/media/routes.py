@@ -22,6 +22,9 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 @public
 @blp.arguments(SignatureSchema, location="query")
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+@blp.alt_response(206, description="The part that `Range` asks for, of the picture that `If-Range` names")
+@blp.alt_response(304, description="The caller has this picture already (`If-None-Match`)")
+@blp.alt_response(416, description="The part begins behind the end of the picture")
 @blp.alt_response(404, description="No such picture, a wrong signature, or not made yet (then with Retry-After)")
 def show_rendition(query: dict[str, Any], photo_id: UUID, size: int) -> Response:
     """Show a picture, 1600 or 320 pixels wide or high."""
@@ -32,5 +35,6 @@ def show_rendition(query: dict[str, Any], photo_id: UUID, size: int) -> Response
     response.headers["Cache-Control"] = _IMMUTABLE
     response.headers["Content-Disposition"] = "inline"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.make_conditional(request)
+    # A slow network gets the rest of a picture, not all of it again; the tag is strong, so parts fit together.
+    response.make_conditional(request, accept_ranges=True, complete_length=len(picture))
     return response

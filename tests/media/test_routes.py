@@ -61,6 +61,68 @@ def test_a_rendition_that_is_known_is_not_sent_again(browser: FlaskClient, confi
     assert (answer.status_code, answer.data) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    ("asked", "first", "last"), [("bytes=10-19", 10, 19), ("bytes=10-", 10, -1), ("bytes=-7", -7, -1)]
+)
+def test_a_part_of_a_rendition_is_sent_as_that_part(
+    browser: FlaskClient, configured: Media, photo: Photo, asked: str, first: int, last: int
+) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 320)
+    whole = browser.get(url)
+    size = len(whole.data)
+
+    answer = browser.get(url, headers={"Range": asked})
+
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert answer.status_code == 206
+    assert answer.headers["Content-Range"] == f"bytes {first % size}-{last % size}/{size}"
+    assert answer.data == whole.data[first % size : last % size + 1]
+    assert answer.content_length == len(answer.data)
+    assert answer.get_etag() == whole.get_etag()
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_a_download_goes_on_only_where_it_is_the_same_picture(
+    browser: FlaskClient, configured: Media, photo: Photo
+) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 320)
+    tag, _ = browser.get(url).get_etag()
+
+    same = browser.get(url, headers={"Range": "bytes=5-", "If-Range": f'"{tag}"'})
+    other = browser.get(url, headers={"Range": "bytes=5-", "If-Range": '"other"'})
+
+    assert same.status_code == 206
+    assert other.status_code == 200
+    assert other.data[5:] == same.data
+
+
+def test_a_part_behind_the_end_is_refused_and_not_kept(browser: FlaskClient, configured: Media, photo: Photo) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 320)
+    size = len(browser.get(url).data)
+
+    answer = browser.get(url, headers={"Range": f"bytes={size}-"})
+
+    assert answer.status_code == 416
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Content-Range"] == f"bytes */{size}"
+    assert "immutable" not in answer.headers.get("Cache-Control", "")
+
+
+def test_the_head_of_a_rendition_tells_its_size_and_sends_nothing(
+    browser: FlaskClient, configured: Media, photo: Photo
+) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 320)
+
+    answer = browser.head(url)
+
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.content_length == len(browser.get(url).data)
+
+
 def test_the_sizes_have_tags_of_their_own_which_do_not_tell_the_digest(
     browser: FlaskClient, configured: Media, photo: Photo
 ) -> None:
