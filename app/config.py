@@ -45,6 +45,11 @@ class Settings:
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = field(default="", repr=False)
+    s3_endpoint: str = ""
+    s3_bucket: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -60,6 +65,7 @@ class Settings:
         if len(str(values.get("secret_key", "x" * SECRET_LENGTH))) < SECRET_LENGTH:
             faults.append(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
         faults += _single_sign_on_faults(str(values.get("oidc_issuer", "")), str(values.get("oidc_client_id", "")))
+        faults += _object_store_faults(values)
         if faults:
             raise SettingsFault("; ".join(faults) + ". See docs/settings.md.")
         return cls(**values)  # type: ignore[arg-type]  # the table below gave each value its type
@@ -104,6 +110,18 @@ def _single_sign_on_faults(issuer: str, client_id: str) -> list[str]:
     return faults
 
 
+def _object_store_faults(values: Mapping[str, object]) -> list[str]:
+    """Name what is missing to keep photos in a bucket; without an endpoint they are kept in the folder."""
+    endpoint = str(values.get("s3_endpoint", ""))
+    if not endpoint:
+        return []
+    faults = [f"{name.upper()} is missing beside S3_ENDPOINT" for name in _BESIDE_S3 if not values.get(name)]
+    if urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).hostname:
+        faults.append("S3_ENDPOINT is no address of the form https://HOST")
+    return faults
+
+
+_BESIDE_S3 = ("s3_bucket", "s3_access_key", "s3_secret_key")
 _REQUIRED = ("database_url", "secret_key", "media_root")
 # How each setting is read; a ValueError says what is wrong with it, as the rest of a sentence.
 _KINDS: dict[str, Callable[[str], object]] = {
@@ -125,6 +143,11 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "oidc_issuer": str,  # compared with the claim as it stands, a slash at the end too
     "oidc_client_id": str,
     "oidc_client_secret": str,
+    "s3_endpoint": _address,
+    "s3_bucket": str,
+    "s3_region": str,
+    "s3_access_key": str,
+    "s3_secret_key": str,
 }
 
 

@@ -84,3 +84,26 @@ def test_a_service_that_cannot_start_says_so_in_one_line() -> None:
     assert started.stderr.splitlines() == [
         "LOG_LEVEL is 'loud', and only DEBUG, INFO, WARNING, ERROR are allowed. See docs/settings.md."
     ]
+
+
+S3 = {
+    "S3_ENDPOINT": "https://s3.example.org/",
+    "S3_BUCKET": "photos",
+    "S3_ACCESS_KEY": "made-up",
+    "S3_SECRET_KEY": "made-up-secret",
+}
+
+
+def test_a_bucket_is_read_and_its_secret_never_shown() -> None:
+    settings = Settings.from_environment(GOOD | S3)
+
+    assert (settings.s3_endpoint, settings.s3_bucket) == ("https://s3.example.org", "photos")
+    assert "made-up-secret'" not in repr(settings)
+
+
+def test_what_is_missing_beside_an_endpoint_is_named() -> None:
+    assert fault(S3_ENDPOINT="s3.example.org") == (
+        "S3_BUCKET is missing beside S3_ENDPOINT; S3_ACCESS_KEY is missing beside S3_ENDPOINT; "
+        "S3_SECRET_KEY is missing beside S3_ENDPOINT; S3_ENDPOINT is no address of the form https://HOST. "
+        "See docs/settings.md."
+    )

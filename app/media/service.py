@@ -32,6 +32,7 @@ from app.media.errors import (
 )
 from app.media.models import Photo
 from app.media.probe import Probe, Prober, Undecodable
+from app.media.s3 import S3Store
 from app.media.store import FolderStore, NoSuchObject, ObjectStore, Stored, digest_of, original_key, rendition_key
 
 log = logging.getLogger(__name__)
@@ -86,12 +87,24 @@ _configured: list[Media] = []
 
 
 def open_media(settings: Settings) -> Media:
-    """Open the store and the decoders that the settings name. Raises SettingsFault for a folder that is no use."""
+    """Open the store and the decoders that the settings name. Raises SettingsFault for a store that is no use."""
     return Media(
-        store=FolderStore(settings.media_root),
+        store=_open_store(settings),
         prober=Prober(settings.photo_probes),
         key=links.derive_key(settings.secret_key),
         public_url=settings.public_url,
+    )
+
+
+def _open_store(settings: Settings) -> ObjectStore:
+    if not settings.s3_endpoint:
+        return FolderStore(settings.media_root)
+    return S3Store(
+        endpoint=settings.s3_endpoint,
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key,
     )
 
 

@@ -18,7 +18,7 @@ from app.media.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-_AGAIN = "Photos cannot be stored at the moment. Nothing was stored; send the same request again in a while."
+AGAIN = "Photos cannot be stored at the moment. Nothing was stored; send the same request again in a while."
 
 
 class NoSuchObject(Exception):
@@ -170,7 +170,7 @@ def _answering() -> Iterator[None]:
         yield
     except OSError as error:
         log.exception("store of photos does not answer", extra={"errno": error.errno})
-        raise StoreUnavailable(_AGAIN) from error
+        raise StoreUnavailable(AGAIN) from error
 
 
 @contextmanager

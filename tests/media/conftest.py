@@ -12,6 +12,7 @@ from app.media.probe import Prober
 from app.media.service import Media
 from app.media.store import FolderStore
 from tests.databases import SECRET
+from tests.media.buckets import S3Server, serving
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,13 @@ def prober() -> Iterator[Prober]:
     prober = Prober(2)
     yield prober
     prober.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Give a server that speaks S3; it ends with the run."""
+    with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,14 +7,17 @@ import resource
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from app.errors import SettingsFault
 from app.media.errors import StoreUnavailable
+from app.media.s3 import S3Store
 from app.media.store import FolderStore, NoSuchObject, ObjectStore, digest_of, original_key, rendition_key
+from tests.media.buckets import S3Server, serving
 
 DIGEST = "abcd" + "0" * 60
 KEY = original_key(DIGEST)
@@ -22,8 +25,42 @@ DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
+def folder(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "deep" / "media")
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Path:
+    """Give the folder that is a new bucket."""
+    bucket = s3_server.root / f"b{uuid4().hex}"
+    bucket.mkdir()
+    return bucket
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, bucket: Path) -> Iterator[S3Store]:
+    with closing(s3_server.open(bucket.name)) as store:
+        yield store
+
+
+@pytest.fixture(params=["folder", "s3"])
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest) -> ObjectStore:
+    """Give a store of each kind; what a test asks of it is what every store promises."""
+    store: ObjectStore = request.getfixturevalue(kind)
+    return store
+
+
+@pytest.fixture
+def root(kind: str, store: ObjectStore, request: pytest.FixtureRequest) -> Path:
+    """Give the folder in which the objects of ``store`` lie as files."""
+    place: Path = request.getfixturevalue("tmp_path" if kind == "folder" else "bucket")
+    return place
 
 
 def files(tmp_path: Path) -> list[str]:
@@ -35,6 +72,8 @@ def age(tmp_path: Path, *, days: float) -> None:
         if path.is_file():
             moment = path.stat().st_mtime - days * 86400
             os.utime(path, (moment, moment))
+    # The server of the bucket remembers a folder for 10 ms.
+    time.sleep(0.05)
 
 
 @contextmanager
@@ -52,19 +91,19 @@ def test_keys_spread_over_two_levels_of_folders() -> None:
     assert digest_of(KEY) == digest_of(rendition_key(DIGEST, 320)) == DIGEST
 
 
-def test_what_is_put_is_there(store: ObjectStore, tmp_path: Path) -> None:
+def test_what_is_put_is_there(store: ObjectStore, root: Path) -> None:
     store.put(KEY, b"bytes")
 
     assert store.exists(KEY)
     assert store.get(KEY) == b"bytes"
     with store.open(KEY) as stream:
         assert stream.read(2) == b"by"
-    assert files(tmp_path) == [DIGEST]
+    assert files(root) == [DIGEST]
 
 
-def test_a_second_put_replaces_the_first_and_renews_its_time(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_second_put_replaces_the_first_and_renews_its_time(store: ObjectStore, root: Path) -> None:
     store.put(KEY, b"damaged")
-    age(tmp_path, days=3)
+    age(root, days=3)
 
     store.put(KEY, b"bytes")
 
@@ -90,12 +129,12 @@ def test_what_is_deleted_is_gone(store: ObjectStore) -> None:
     assert not store.exists(KEY)
 
 
-def test_what_was_put_since_is_not_deleted(store: ObjectStore, tmp_path: Path) -> None:
+def test_what_was_put_since_is_not_deleted(store: ObjectStore, root: Path) -> None:
     before = dt.datetime.now(dt.UTC) - DAY
     store.put(KEY, b"bytes")
 
     assert not store.delete(KEY, unless_put_since=before)
-    age(tmp_path, days=2)
+    age(root, days=2)
     assert store.delete(KEY, unless_put_since=before)
 
 
@@ -108,71 +147,76 @@ def at_work(folder: Path) -> Iterator[None]:
     os.close(descriptor)
 
 
-def test_a_deletion_waits_for_a_put_of_the_same_and_then_spares_it(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_deletion_waits_for_a_put_of_the_same_and_then_spares_it(folder: FolderStore, tmp_path: Path) -> None:
     before = dt.datetime.now(dt.UTC) - DAY
-    store.put(KEY, b"bytes")
+    folder.put(KEY, b"bytes")
     age(tmp_path, days=2)
 
     with ThreadPoolExecutor(1) as threads:
         with at_work(tmp_path / "deep" / "media" / "originals" / "ab" / "cd"):
-            deletion = threads.submit(store.delete, KEY, unless_put_since=before)
+            deletion = threads.submit(folder.delete, KEY, unless_put_since=before)
             time.sleep(0.2)
             assert not deletion.done()
             age(tmp_path, days=-2)
 
         assert deletion.result() is False
-    assert store.exists(KEY)
+    assert folder.exists(KEY)
 
 
-def test_a_put_waits_for_a_deletion_of_the_same_and_then_stores_anew(store: ObjectStore, tmp_path: Path) -> None:
-    folder = tmp_path / "deep" / "media" / "originals" / "ab" / "cd"
-    store.put(KEY, b"bytes")
+def test_a_put_waits_for_a_deletion_of_the_same_and_then_stores_anew(folder: FolderStore, tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "media" / "originals" / "ab" / "cd"
+    folder.put(KEY, b"bytes")
 
     with ThreadPoolExecutor(1) as threads:
-        with at_work(folder):
-            put = threads.submit(store.put, KEY, b"bytes")
+        with at_work(place):
+            put = threads.submit(folder.put, KEY, b"bytes")
             time.sleep(0.2)
             assert not put.done()
-            (folder / DIGEST).unlink()
+            (place / DIGEST).unlink()
 
         put.result()
-    assert store.exists(KEY)
+    assert folder.exists(KEY)
 
 
-def test_the_walk_gives_keys_below_a_prefix_and_remains_of_interrupted_puts(store: ObjectStore, tmp_path: Path) -> None:
+def test_the_walk_gives_keys_below_a_prefix(store: ObjectStore) -> None:
     store.put(KEY, b"bytes")
     store.put(rendition_key(DIGEST, 320), b"small")
-    folder = tmp_path / "deep" / "media" / "originals" / "ab" / "cd"
-    (folder / "x.part").touch()
 
-    assert {stored.key for stored in store.keys("originals")} == {KEY, "originals/ab/cd/x.part"}
+    assert {stored.key for stored in store.keys("originals")} == {KEY}
     assert {stored.key for stored in store.keys("renditions")} == {rendition_key(DIGEST, 320)}
     assert list(store.keys("masks")) == []
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(store: ObjectStore, tmp_path: Path) -> None:
+def test_the_walk_gives_remains_of_interrupted_puts(folder: FolderStore, tmp_path: Path) -> None:
+    folder.put(KEY, b"bytes")
+    (tmp_path / "deep" / "media" / "originals" / "ab" / "cd" / "x.part").touch()
+
+    assert {stored.key for stored in folder.keys("originals")} == {KEY, "originals/ab/cd/x.part"}
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(folder: FolderStore, tmp_path: Path) -> None:
     with full_disk(1000), pytest.raises(StoreUnavailable, match="Nothing was stored"):
-        store.put(KEY, bytes(5000))
+        folder.put(KEY, bytes(5000))
 
     assert files(tmp_path) == []
 
 
-def test_a_full_disk_leaves_what_was_there(store: ObjectStore, tmp_path: Path) -> None:
-    store.put(KEY, b"bytes")
+def test_a_full_disk_leaves_what_was_there(folder: FolderStore, tmp_path: Path) -> None:
+    folder.put(KEY, b"bytes")
 
     with full_disk(1000), pytest.raises(StoreUnavailable):
-        store.put(KEY, bytes(5000))
+        folder.put(KEY, bytes(5000))
 
-    assert store.get(KEY) == b"bytes"
+    assert folder.get(KEY) == b"bytes"
     assert files(tmp_path) == [DIGEST]
 
 
-def test_a_folder_that_goes_away_while_running_is_told(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_folder_that_goes_away_while_running_is_told(folder: FolderStore, tmp_path: Path) -> None:
     (tmp_path / "deep" / "media").rmdir()
     (tmp_path / "deep" / "media").touch()
 
     with pytest.raises(StoreUnavailable):
-        store.put(KEY, b"bytes")
+        folder.put(KEY, b"bytes")
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_fault(tmp_path: Path) -> None:
@@ -186,3 +230,101 @@ def test_a_folder_that_cannot_be_made_is_one_clear_fault(tmp_path: Path) -> None
 def test_a_key_that_leaves_the_folder_is_no_key(store: ObjectStore, key: str) -> None:
     with pytest.raises(ValueError, match="is no key"):
         store.get(key)
+
+
+def mark_of(bucket: Path) -> Path:
+    """Make the mark of a deletion that is at work."""
+    mark = bucket / "deletions" / KEY
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    time.sleep(0.05)
+    return mark
+
+
+def test_a_put_into_a_bucket_waits_for_a_deletion_of_the_same_and_then_stores_anew(s3: S3Store, bucket: Path) -> None:
+    s3.put(KEY, b"bytes")
+    mark = mark_of(bucket)
+
+    with ThreadPoolExecutor(1) as threads:
+        put = threads.submit(s3.put, KEY, b"bytes")
+        time.sleep(0.5)
+        assert not put.done()
+        (bucket / KEY).unlink()
+        mark.unlink()
+
+        put.result()
+    assert s3.exists(KEY)
+
+
+def test_a_deletion_that_died_keeps_no_put_from_a_bucket(s3: S3Store, bucket: Path) -> None:
+    mark_of(bucket)
+    age(bucket, days=1)
+    started = time.monotonic()
+
+    s3.put(KEY, b"bytes")
+
+    assert time.monotonic() - started < 2
+    assert s3.exists(KEY)
+
+
+def test_a_put_and_a_deletion_of_the_same_at_once_leave_it_in_the_bucket(s3: S3Store, bucket: Path) -> None:
+    before = dt.datetime.now(dt.UTC) - DAY
+
+    with ThreadPoolExecutor(2) as threads:
+        for turn in range(20):
+            s3.put(KEY, b"bytes")
+            age(bucket, days=2)
+            deletion = threads.submit(s3.delete, KEY, unless_put_since=before)
+            time.sleep(turn / 2000)
+            threads.submit(s3.put, KEY, b"bytes").result()
+            deletion.result()
+            assert s3.get(KEY) == b"bytes"
+
+
+def test_a_deletion_leaves_no_mark_in_the_bucket(s3: S3Store, bucket: Path) -> None:
+    s3.put(KEY, b"bytes")
+
+    assert not s3.delete(KEY, unless_put_since=dt.datetime.now(dt.UTC) - DAY)
+    assert s3.delete(KEY)
+
+    assert files(bucket) == []
+
+
+def test_the_walk_over_a_bucket_goes_beyond_one_page(s3: S3Store, bucket: Path) -> None:
+    (bucket / "originals").mkdir()
+    for number in range(1100):
+        (bucket / "originals" / f"{number}").touch()
+
+    assert len({stored.key for stored in s3.keys("originals")}) == 1100
+
+
+def test_a_bucket_that_is_not_there_or_not_ours_is_one_clear_fault(s3_server: S3Server, bucket: Path) -> None:
+    with pytest.raises(SettingsFault, match=r"S3_BUCKET: the store refuses 'elsewhere' \(404\)"):
+        s3_server.open("elsewhere")
+    with pytest.raises(SettingsFault, match=r"the store refuses .* \(403\)"):
+        s3_server.open(bucket.name, secret_key="wrong")
+
+
+def test_a_bucket_that_goes_away_while_running_is_told(s3: S3Store, bucket: Path) -> None:
+    bucket.rmdir()
+    time.sleep(0.05)
+
+    with pytest.raises(StoreUnavailable, match="Nothing was stored"):
+        s3.put(KEY, b"bytes")
+    with pytest.raises(StoreUnavailable):
+        s3.get(KEY)
+    with pytest.raises(StoreUnavailable):
+        list(s3.keys("originals"))
+
+
+def test_a_server_that_is_away_keeps_nothing_from_starting_and_is_told_at_each_request(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        (server.root / "photos").mkdir()
+    started = time.monotonic()
+
+    with closing(server.open("photos")) as store:
+        for ask in (lambda: store.put(KEY, b"bytes"), lambda: store.get(KEY), lambda: store.delete(KEY)):
+            with pytest.raises(StoreUnavailable):
+                ask()
+
+    assert time.monotonic() - started < 30

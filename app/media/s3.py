@@ -1,0 +1,203 @@
+"""Photos in a bucket: any store that speaks S3, asked by signed requests (AWS Signature Version 4)."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import io
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, BinaryIO
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from app.errors import SettingsFault
+from app.media.errors import StoreUnavailable
+from app.media.store import AGAIN, NoSuchObject, Stored
+
+log = logging.getLogger(__name__)
+
+# A photo has 20 MB at most: 20 s without a byte are a store that does not answer.
+_CONNECT_S = 3
+_READ_S = 20
+_ATTEMPTS = 3
+_NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
+# A mark is obeyed for a minute; who set it deletes in the first 20 s of it, with one attempt of 23 s, or not at all.
+_MARK_OBEYED = dt.timedelta(seconds=60)
+_MARK_USABLE_S = 20
+_MARK_AWAITED_S = 10
+_LOOK_AGAIN_S = 0.2
+
+
+class S3Store:
+    """A bucket. Nothing in it is public: what is shown passes through the service, which signs its links.
+
+    S3 has no deletion on a condition of time, so that a deletion sets a mark beside the object, looks at the object,
+    deletes it and takes the mark away; a put looks for the mark and the object after it has put. The store is
+    consistent (what was written is read by all from then on), so one of the two sees the other: a put that comes
+    before the look is spared, one that comes after it finds the mark, or the object gone, and puts again.
+    """
+
+    def __init__(self, *, endpoint: str, bucket: str, region: str, access_key: str, secret_key: str) -> None:
+        """Look at the bucket. Raises SettingsFault where the store refuses it; one that is away may come back."""
+        self._bucket = bucket
+        # Three boundaries of AWS that other stores do not have: checksums in trailers, names of hosts by bucket.
+        common = Config(
+            signature_version="s3v4",
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+            connect_timeout=_CONNECT_S,
+            read_timeout=_READ_S,
+            max_pool_connections=20,
+        )
+        session = boto3.session.Session(
+            aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region
+        )
+        retried = common.merge(Config(retries={"mode": "standard", "total_max_attempts": _ATTEMPTS}))
+        once = common.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+        self._client = session.client("s3", endpoint_url=endpoint, config=retried)
+        self._deleter = session.client("s3", endpoint_url=endpoint, config=once)
+        self._look_at_bucket()
+
+    def _look_at_bucket(self) -> None:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if _status(error) < HTTPStatus.INTERNAL_SERVER_ERROR:
+                said = f"S3_BUCKET: the store refuses {self._bucket!r} ({_status(error)})."
+                raise SettingsFault(said) from error
+            log.warning("store of photos does not answer at start", extra={"status": _status(error)})
+        except (BotoCoreError, HTTPClientError) as error:
+            log.warning("store of photos does not answer at start", extra={"fault": type(error).__name__})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        self._deleter.close()
+
+    def put(self, key: str, data: bytes) -> None:
+        """Put the object, and again where a deletion of the same key may have taken it."""
+        until = time.monotonic() + _MARK_AWAITED_S
+        while True:
+            self._send(_checked(key), data)
+            if not self._marked(key) and self.exists(key):
+                return
+            if time.monotonic() > until:
+                log.error("deletion of an object does not end")
+                raise StoreUnavailable(AGAIN)
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _send(self, key: str, data: bytes) -> None:
+        # The store compares the sum with what came: bytes that were damaged on the way are refused.
+        total = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+        with _answering():
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=total)
+
+    def get(self, key: str) -> bytes:
+        """Read the object."""
+        with _answering():
+            body = self._client.get_object(Bucket=self._bucket, Key=_checked(key))["Body"]
+            try:
+                data: bytes = body.read()
+            finally:
+                body.close()
+        return data
+
+    def open(self, key: str) -> BinaryIO:
+        """Read the object, all of it: a photo is small, and a stream that breaks later could not be told of."""
+        return io.BytesIO(self.get(key))
+
+    def exists(self, key: str) -> bool:
+        """Ask for the head of the object."""
+        return self._head(key) is not None
+
+    def delete(self, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
+        """Delete the object under a mark, which makes a put of the same key wait."""
+        if self._head(key) is None:
+            return False
+        set_at = time.monotonic()
+        self._send(_mark_of(key), b"")
+        try:
+            return self._delete_marked(key, unless_put_since, set_at)
+        finally:
+            with _answering():
+                self._client.delete_object(Bucket=self._bucket, Key=_mark_of(key))
+
+    def _delete_marked(self, key: str, unless_put_since: dt.datetime | None, set_at: float) -> bool:
+        head = self._head(key)
+        if head is None or (unless_put_since is not None and head["LastModified"] >= unless_put_since):
+            return False
+        if time.monotonic() - set_at > _MARK_USABLE_S:
+            return False
+        with _answering():
+            self._deleter.delete_object(Bucket=self._bucket, Key=key)
+        return True
+
+    def _marked(self, key: str) -> bool:
+        """Say whether a deletion is at work, by the clock of the store; the mark of one that died counts no more."""
+        head = self._head(_mark_of(key))
+        if head is None:
+            return False
+        now = _date_of(head)
+        return bool(now - head["LastModified"] < _MARK_OBEYED)
+
+    def keys(self, prefix: str) -> Iterator[Stored]:
+        """Walk over the objects, a thousand a request."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with _answering():
+            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{prefix}/"):
+                for found in page.get("Contents", ()):
+                    yield Stored(found["Key"], found["LastModified"])
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        try:
+            with _answering():
+                head: dict[str, Any] = self._client.head_object(Bucket=self._bucket, Key=_checked(key))
+        except NoSuchObject:
+            return None
+        return head
+
+
+def _mark_of(key: str) -> str:
+    return f"deletions/{key}"
+
+
+def _checked(key: str) -> str:
+    """Give the key. Keys are made by us of digests and sizes; one that a folder would not take is a fault."""
+    if key.startswith("/") or ".." in key.split("/"):
+        raise ValueError(f"{key!r} is no key")
+    return key
+
+
+def _date_of(head: dict[str, Any]) -> dt.datetime:
+    """Give the moment of an answer, which every answer of HTTP has in its header."""
+    return parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+
+def _status(error: ClientError) -> int:
+    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    return status
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what the client raises into what a store says."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _NOT_FOUND:
+            raise NoSuchObject(code) from error
+        log.exception("store of photos refuses", extra={"code": code, "status": _status(error)})
+        raise StoreUnavailable(AGAIN) from error
+    except (BotoCoreError, HTTPClientError, OSError) as error:
+        log.exception("store of photos does not answer", extra={"fault": type(error).__name__})
+        raise StoreUnavailable(AGAIN) from error
