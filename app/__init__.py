@@ -18,6 +18,7 @@ ROUTES = (
     "app.dispatch.routes",
     "app.dispatch.responsibility_routes",
     "app.media.routes",
+    "app.reports.photo_routes",
 )
 PAGES = ("app.api.health", "app.web.routes")
 UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around them

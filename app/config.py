@@ -20,6 +20,7 @@ from app.errors import SettingsFault
 SECRET_LENGTH = 32
 DRIVER = "postgresql+psycopg"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+DETECTORS = ("haar", "off")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -40,6 +41,7 @@ class Settings:
     database_pool: int = 5
     worker_concurrency: int = 4
     photo_probes: int = 2
+    photo_detector: str = "haar"
     contact_days: int = 90
     log_level: str = "INFO"
     oidc_issuer: str = ""
@@ -95,6 +97,12 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _detector(text: str) -> str:
+    if text not in DETECTORS:
+        raise ValueError(f"is {text!r}, and only {', '.join(DETECTORS)} are allowed")
+    return text
+
+
 def _address(text: str) -> str:
     return text.rstrip("/")
 
@@ -138,6 +146,7 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "database_pool": _whole_number,
     "worker_concurrency": _whole_number,
     "photo_probes": _whole_number,
+    "photo_detector": _detector,
     "contact_days": _whole_number,
     "log_level": _log_level,
     "oidc_issuer": str,  # compared with the claim as it stands, a slash at the end too

@@ -53,6 +53,7 @@ RIGHTS = {
     "spot_checks":       "INSERT, UPDATE",
     "proposals":         "INSERT, UPDATE",
     "photos":            "INSERT, UPDATE, DELETE",  # the sweep removes what nobody claimed
+    "photo_decisions":   "INSERT",
     # Who is told. An address is erased by emptying it.
     "subscriptions":     "INSERT, UPDATE",
     "deliveries":        "INSERT, UPDATE",

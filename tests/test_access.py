@@ -28,9 +28,9 @@ from app.dispatch.models import Notice, NoticeKind
 from app.dispatch.rule_models import Proposal
 from app.fieldwork.models import EvidenceCheck
 from app.reports.models import SampleReason, SpotCheck
-from app.workorders.models import WorkOrder
+from app.workorders.models import Evidence, WorkOrder
 from app.workorders.queries import history
-from tests.make import NOW, YUEHAI, make_work_order
+from tests.make import NOW, YUEHAI, make_after_photo, make_work_order
 
 TABLE = Path(__file__).with_name("access.txt")
 ROLES = [role.value for role in STAFF_ROLES]
@@ -113,6 +113,8 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/api/v1/work-orders/<public_id>/merge"): lambda _: {"into": "<public_id>", "note": "made up"},
     ("POST", "/api/v1/evidence-checks/<uuid:check_id>"): lambda _: {"verdict": "accepted"},
     ("POST", "/api/v1/spot-checks/<uuid:spot_check_id>"): lambda _: {"kind": "call", "passed": True, "note": "made up"},
+    ("PUT", "/api/v1/photos/<uuid:photo_id>/masks"): lambda _: {"boxes": []},
+    ("POST", "/api/v1/photos/<uuid:photo_id>/hide"): lambda _: {"reason": "made up"},
     ("POST", "/api/v1/responsibilities/proposals"): lambda place: {"add": [_new_rule(place)], "reason": "made up"},
 }
 
@@ -135,6 +137,7 @@ class World:
         assert {place: order.district for place, order in orders.items()} == AREAS
         self.objects["check_id"] = {place: self._check(order) for place, order in orders.items()}
         self.objects["spot_check_id"] = {place: self._spot_check(order) for place, order in orders.items()}
+        self.objects["photo_id"] = {place: self._photo(order) for place, order in orders.items()}
         self.objects["notice_id"] = {place: self._notice(order) for place, order in orders.items()}
         self.objects["proposal_id"] = {place: self._proposal(place) for place in Place}
         people = {place: self._make_person(Role.CREW, place)[0] for place in Place}
@@ -158,6 +161,12 @@ class World:
     def _spot_check(self, order: WorkOrder) -> str:
         reason = SampleReason.SAMPLE
         return self._add(SpotCheck(work_order_id=order.id, round=0, unit=order.lead_unit, reason=reason, at=NOW))
+
+    def _photo(self, order: WorkOrder) -> str:
+        photo, event = make_after_photo(self.session), history(self.session, order.id, public_only=False)[0]
+        self.session.add(Evidence(event_id=event.id, photo_id=photo.id, work_order_id=order.id, after=True))
+        self.session.flush()
+        return str(photo.id)
 
     def _notice(self, order: WorkOrder) -> str:
         kind = NoticeKind.REWORK

@@ -11,9 +11,10 @@ import signal
 import sys
 import time
 import warnings
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeAlias
 
-from app.media import picture, render, wire
+from app.media import masks, picture, render, wire
 
 # 50 megapixels are 200 MB in Pillow; the worst case (WebP, 810 MB measured) holds four of these at a time.
 MEMORY_BYTES = 1 << 30
@@ -21,9 +22,12 @@ MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 60
 FILES = 32
 
+Answer: TypeAlias = tuple[dict[str, Any], bytes]
+Work: TypeAlias = Callable[[dict[str, Any], bytes], Answer]
 
-def serve() -> None:
-    """Answer jobs until standard input ends."""
+
+def serve(work: Work | None = None, *, memory: int = MEMORY_BYTES) -> None:
+    """Answer jobs until standard input ends; ``work`` does them, as ``do`` where it is left out."""
     source, target = sys.stdin.buffer, sys.stdout.buffer
     # What a library prints must not stand in the middle of an answer.
     sys.stdout = sys.stderr
@@ -31,34 +35,40 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Pillow warns of every oddity in a file; they would fill the logs.
     warnings.simplefilter("ignore")
-    limit()
-    answer_all(source, target)
+    limit(memory)
+    answer_all(source, target, work)
 
 
-def limit() -> None:
+def limit(memory: int = MEMORY_BYTES) -> None:
     """Take away from this process what a decoder does not need."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
 
 
-def answer_all(source: BinaryIO, target: BinaryIO) -> None:
+def answer_all(source: BinaryIO, target: BinaryIO, work: Work | None = None) -> None:
     """Read jobs from ``source`` and write an answer for each to ``target``."""
     while (message := wire.read(source)) is not None:
         job, data = message
         most = resource.getrlimit(resource.RLIMIT_CPU)[1]
         resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + CPU_SECONDS, most))
-        wire.write(target, *answer(job, data))
+        wire.write(target, *answer(job, data, work or do))
 
 
-def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+def do(job: dict[str, Any], data: bytes) -> Answer:
+    """Probe a picture, or make renditions of it where the job names sizes, masked ones where it names boxes."""
+    if not job["sizes"]:
+        return picture.probe(data), b""
+    boxes = job.get("boxes")
+    made = render.render(data, job["sizes"]) if boxes is None else masks.mask(data, boxes, job["sizes"])
+    return {"lengths": [len(one) for one in made]}, b"".join(made)
+
+
+def answer(job: dict[str, Any], data: bytes, work: Work = do) -> Answer:
     """Do one job: a header with the facts, or with ``refusal`` and its ``cause``; the bytes are the renditions."""
     try:
-        if job["sizes"]:
-            made = render.render(data, job["sizes"])
-            return {"lengths": [len(one) for one in made]}, b"".join(made)
-        return picture.probe(data), b""
+        return work(job, data)
     except picture.Refusal as refusal:
         return {"refusal": str(refusal), "cause": "; ".join(getattr(refusal, "__notes__", []))}, b""
     except MemoryError:

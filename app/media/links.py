@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from enum import StrEnum
 from uuid import UUID
 
 # 128 bits of the 256: RFC 2104, section 5, allows half.
@@ -23,11 +24,24 @@ def sign(key: bytes, *parts: object) -> str:
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
-def rendition_path(key: bytes, photo_id: UUID, size: int) -> str:
+class Kind(StrEnum):
+    """Which rendition: plain for staff and whoever took the photo, masked for everybody else."""
+
+    PLAIN = "plain"
+    MASKED = "masked"
+
+
+def rendition_path(key: bytes, photo_id: UUID, size: int, kind: Kind = Kind.PLAIN) -> str:
     """Give the path and query of a rendition; ``size`` is its longest side in pixels."""
-    return f"/api/v1/photos/{photo_id}/{size}.jpg?sig={sign(key, photo_id, size)}"
+    folder = "masked/" if kind is Kind.MASKED else ""
+    return f"/api/v1/photos/{photo_id}/{folder}{size}.jpg?sig={_sign_link(key, photo_id, size, kind)}"
 
 
-def verify(key: bytes, photo_id: UUID, size: int, signature: str) -> bool:
+def verify(key: bytes, photo_id: UUID, size: int, signature: str, kind: Kind = Kind.PLAIN) -> bool:
     """Say whether the signature is ours, in a time that does not tell how much of it is right."""
-    return hmac.compare_digest(sign(key, photo_id, size).encode(), signature.encode())
+    return hmac.compare_digest(_sign_link(key, photo_id, size, kind).encode(), signature.encode())
+
+
+def _sign_link(key: bytes, photo_id: UUID, size: int, kind: Kind) -> str:
+    """Sign with the kind: no link opens the other one, nor does one from before pictures were masked."""
+    return sign(key, photo_id, kind, size)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Identified
@@ -22,14 +26,17 @@ class Photo(Base, Identified):
     to 8) is applied. ``taken_at`` is the camera's clock; where ``taken_zone_known`` is false its reading stands there
     as though it were UTC. ``position`` is WGS 84 and ``direction`` degrees from north, both from EXIF. ``dhash``
     and ``sharpness`` say what the picture looks like (app/media/likeness.py); they are empty where it shows nothing to
-    compare, and for photos of before they were kept. A photo without ``claimed_at`` belongs to no report and no work
-    order, and is removed after a day.
+    compare, and for photos of before they were kept. ``boxes`` is what is masked in public (app/media/masks.py), and
+    ``mask_revision`` counts its changes: the masked renditions of this revision are in the store since ``masked_at``.
+    ``detected_at`` says that the detectors looked. See ``is_public``. A photo without ``claimed_at`` belongs to no
+    report and no work order, and is removed after a day.
     """
 
     __tablename__ = "photos"
     __table_args__ = (
         Index("ix_photos_digest", "digest"),
         Index("ix_photos_unclaimed", "stored_at", postgresql_where=text("claimed_at IS NULL")),
+        Index("ix_photos_unmasked", "stored_at", postgresql_where=text("masked_at IS NULL AND claimed_at IS NOT NULL")),
         *(Index(f"ix_photos_dhash_{shift}", text(f"((dhash >> {shift}) & 65535)")) for shift in BAND_SHIFTS),
     )
 
@@ -50,3 +57,45 @@ class Photo(Base, Identified):
     claimed_at: Mapped[dt.datetime | None]
     rendered_at: Mapped[dt.datetime | None]
     render_fault: Mapped[str | None]
+    boxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    mask_revision: Mapped[int] = mapped_column(default=0)
+    masked_at: Mapped[dt.datetime | None]
+    mask_fault: Mapped[str | None]
+    detected_at: Mapped[dt.datetime | None]
+    released_at: Mapped[dt.datetime | None]
+    released_by: Mapped[UUID | None]
+    hidden_at: Mapped[dt.datetime | None]
+    hidden_by: Mapped[UUID | None]
+    hidden_reason: Mapped[str | None]
+
+    @property
+    def is_public(self) -> bool:
+        """Say whether everybody may see the masked renditions: they are made, somebody looked, and nobody hid them."""
+        looked = self.detected_at is not None or self.released_at is not None
+        return self.masked_at is not None and looked and self.hidden_at is None
+
+
+class Decision(StrEnum):
+    """What staff may do with the picture of a photo."""
+
+    MASK = "mask"
+    RELEASE = "release"
+    HIDE = "hide"
+    SHOW = "show"
+
+
+class PhotoDecision(Base, Identified):
+    """A line of a photo's history: who did what with its picture, and when. Never changed.
+
+    ``boxes`` is what was masked from then on, ``reason`` why it was hidden.
+    """
+
+    __tablename__ = "photo_decisions"
+    __table_args__ = (Index("ix_photo_decisions_photo_id", "photo_id", "at"),)
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id"))
+    at: Mapped[dt.datetime]
+    by: Mapped[UUID]
+    decision: Mapped[Decision]
+    reason: Mapped[str | None]
+    boxes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from app.media import wire
 from app.media.errors import DecoderUnavailable
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 10.0
 RENDER_SECONDS = 30.0
+# A picture of 1600 pixels takes a second; the first one of a child waits for OpenCV too.
+DETECT_SECONDS = 20.0
 # How long a request waits for a free decoder.
 QUEUE_SECONDS = 20.0
 # By these a picture ends its decoder. Any other signal comes from outside: a service manager that stops the whole
@@ -34,7 +36,11 @@ CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.
 
 _ROOT = Path(__file__).parents[2]
 # Isolated (-I): neither the working folder nor the environment says what is imported.
-_START = "import sys; sys.path.append(sys.argv[1]); from app.media.child import serve; serve()"
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); from importlib import import_module; import_module(sys.argv[2]).serve()"
+)
+_DECODER = "app.media.child"
+_DETECTOR = "app.media.detect"
 # Nothing of our environment: it holds secrets. Fewer arenas: each reserves 64 MB of the limited address space.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "LC_ALL": "C.UTF-8"}
 
@@ -70,9 +76,9 @@ class Probe:
 class Child:
     """One decoder process."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = _DECODER) -> None:
         self.process = subprocess.Popen(  # noqa: S603  # our own interpreter, our own program
-            [sys.executable, "-I", "-c", _START, str(_ROOT)],
+            [sys.executable, "-I", "-c", _START, str(_ROOT), program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_ENVIRONMENT,
@@ -134,7 +140,15 @@ class Child:
 class Prober:
     """A pool of decoders, started when first needed; safe to share between threads."""
 
-    def __init__(self, children: int, *, seconds: float = PROBE_SECONDS, queue_seconds: float = QUEUE_SECONDS) -> None:
+    def __init__(
+        self,
+        children: int,
+        *,
+        seconds: float = PROBE_SECONDS,
+        queue_seconds: float = QUEUE_SECONDS,
+        program: str = _DECODER,
+    ) -> None:
+        self._program = program
         self._seconds = seconds
         self._queue_seconds = queue_seconds
         # The last one used comes first: the others need not even be started.
@@ -156,7 +170,15 @@ class Prober:
 
     def render(self, data: bytes, sizes: Sequence[int]) -> list[bytes]:
         """Make a JPEG for each size, the longest side in pixels. Raises as ``probe`` does."""
-        header, made = self._ask({"sizes": list(sizes)}, data, seconds=RENDER_SECONDS)
+        return self._make({"sizes": list(sizes)}, data)
+
+    def mask(self, data: bytes, boxes: Sequence[dict[str, Any]], sizes: Sequence[int]) -> list[bytes]:
+        """Pixelate boxes and make a JPEG for each size, the longest side in pixels. Raises as ``probe`` does."""
+        return self._make({"sizes": list(sizes), "boxes": list(boxes)}, data)
+
+    def _make(self, job: dict[str, Any], data: bytes) -> list[bytes]:
+        header, made = self._ask(job, data, seconds=RENDER_SECONDS)
+        sizes = job["sizes"]
         ends = [sum(header["lengths"][: count + 1]) for count in range(len(sizes))]
         return [made[end - length : end] for end, length in zip(ends, header["lengths"], strict=True)]
 
@@ -169,7 +191,7 @@ class Prober:
             ) from None
         fit = False
         try:
-            child = _ready(child)
+            child = _ready(child, self._program)
             header, payload = child.ask(job, data, seconds=seconds)
             fit = True
         finally:
@@ -194,13 +216,37 @@ class Prober:
             self._free.put(None)
 
 
-def _ready(child: Child | None) -> Child:
+class Detector(Protocol):
+    """What finds faces and number plates in a rendition."""
+
+    def find(self, data: bytes) -> list[dict[str, Any]]:
+        """Give boxes as app/media/masks.py describes them, each with ``kind`` and ``source``.
+
+        Raises Undecodable (TooSlow where it may pass) or DecoderUnavailable.
+        """
+        ...
+
+
+class HaarDetector(Prober):
+    """One child with OpenCV's cascades, started when the first picture is looked at: in workers, never in the web."""
+
+    def __init__(self) -> None:
+        super().__init__(1, seconds=DETECT_SECONDS, queue_seconds=4 * DETECT_SECONDS, program=_DETECTOR)
+
+    def find(self, data: bytes) -> list[dict[str, Any]]:
+        """Find them by app/media/detect.py."""
+        header, _ = self._ask({}, data, seconds=DETECT_SECONDS)
+        boxes: list[dict[str, Any]] = header["boxes"]
+        return boxes
+
+
+def _ready(child: Child | None, program: str) -> Child:
     """Give the child, or a fresh one where it was never started or has died since."""
     if child is not None and child.alive():
         return child
     if child is not None:
         child.close()
     try:
-        return Child()
+        return Child(program)
     except OSError as error:
         raise DecoderUnavailable("No decoder can be started. Nothing was stored; send it again in a while.") from error

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, cast, func, literal_c
 from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Session
 
-from app.media.models import BAND_SHIFTS, Photo
+from app.media.models import BAND_SHIFTS, Photo, PhotoDecision
 
 ALIKE_BITS = 3
 _BITS = 64
@@ -25,6 +25,37 @@ def find_photos(session: Session, photo_ids: Sequence[UUID]) -> list[Photo]:
     """Find photos by their ids, in the order given; unknown ones are left out."""
     found = {photo.id: photo for photo in session.scalars(select(Photo).where(Photo.id.in_(photo_ids)))}
     return [found[photo_id] for photo_id in photo_ids if photo_id in found]
+
+
+def is_public() -> ColumnElement[bool]:
+    """Give the condition of ``Photo.is_public`` in SQL."""
+    looked = Photo.detected_at.is_not(None) | Photo.released_at.is_not(None)
+    return Photo.masked_at.is_not(None) & looked & Photo.hidden_at.is_(None)
+
+
+def public_among(session: Session, photo_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Give those of the photos whose masked pictures everybody may see."""
+    if not photo_ids:
+        return frozenset()
+    return frozenset(session.scalars(select(Photo.id).where(Photo.id.in_(photo_ids), is_public())))
+
+
+def unmasked(session: Session, *, limit: int) -> Sequence[UUID]:
+    """Give photos that have plain renditions, no masked ones, and no fault that says why; first stored first."""
+    statement = (
+        select(Photo.id)
+        .where(Photo.masked_at.is_(None), Photo.claimed_at.is_not(None))
+        .where(Photo.rendered_at.is_not(None), Photo.mask_fault.is_(None))
+        .order_by(Photo.stored_at)
+        .limit(limit)
+    )
+    return session.scalars(statement).all()
+
+
+def decisions_of(session: Session, photo_id: UUID) -> Sequence[PhotoDecision]:
+    """Give what staff did with the picture of a photo, first done first."""
+    statement = select(PhotoDecision).where(PhotoDecision.photo_id == photo_id)
+    return session.scalars(statement.order_by(PhotoDecision.at, PhotoDecision.id)).all()
 
 
 def referred(session: Session, digests: Iterable[str]) -> set[str]:

@@ -30,10 +30,20 @@ from app.media.errors import (
     TooManyPhotos,
     UnreadablePhoto,
 )
+from app.media.links import Kind
 from app.media.models import Photo
-from app.media.probe import Probe, Prober, Undecodable
+from app.media.probe import Detector, HaarDetector, Probe, Prober, Undecodable
 from app.media.s3 import S3Store
-from app.media.store import FolderStore, NoSuchObject, ObjectStore, Stored, digest_of, original_key, rendition_key
+from app.media.store import (
+    FolderStore,
+    NoSuchObject,
+    ObjectStore,
+    Stored,
+    digest_of,
+    masked_key,
+    original_key,
+    rendition_key,
+)
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +85,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """Store, decoders and signing key of this process."""
+    """Store, decoders, signing key and detector of this process; without a detector staff release each picture."""
 
     store: ObjectStore
     prober: Prober
     key: bytes
     public_url: str
+    detector: Detector | None = None
 
 
 _configured: list[Media] = []
@@ -93,6 +104,7 @@ def open_media(settings: Settings) -> Media:
         prober=Prober(settings.photo_probes),
         key=links.derive_key(settings.secret_key),
         public_url=settings.public_url,
+        detector=HaarDetector() if settings.photo_detector == "haar" else None,
     )
 
 
@@ -251,27 +263,35 @@ def note_fault(session: Session, photo_id: UUID, fault: str) -> None:
     session.execute(update(Photo).where(Photo.id == photo_id).values(render_fault=fault))
 
 
-def rendition_url(media: Media, photo_id: UUID, size: int, *, absolute: bool = False) -> str:
+def rendition_url(media: Media, photo_id: UUID, size: int, *, kind: Kind = Kind.PLAIN, absolute: bool = False) -> str:
     """Give the signed link of a rendition, ``size`` one of SIZES: a path, or with the public address before it."""
-    return (media.public_url if absolute else "") + links.rendition_path(media.key, photo_id, size)
+    return (media.public_url if absolute else "") + links.rendition_path(media.key, photo_id, size, kind)
 
 
-def show(session: Session, media: Media, photo_id: UUID, size: int, *, signature: str) -> tuple[bytes, str]:
+def show(
+    session: Session, media: Media, photo_id: UUID, size: int, *, signature: str, kind: Kind = Kind.PLAIN
+) -> tuple[bytes, str]:
     """Give the JPEG of a rendition and its entity tag.
 
-    Raises NoSuchRendition where the signature is not ours or there is no such photo, NotReady before it is made.
+    Raises NoSuchRendition where the signature is not ours or there is no such photo, NotReady before it is made, and
+    for a masked one while the public may not see it.
     """
-    if size not in SIZES or not links.verify(media.key, photo_id, size, signature):
+    if size not in SIZES or not links.verify(media.key, photo_id, size, signature, kind):
         raise NoSuchRendition
     photo = queries.find_photo(session, photo_id)
     if photo is None:
         raise NoSuchRendition
+    masked = kind is Kind.MASKED
+    if masked and not photo.is_public:
+        raise NotReady
+    version = (photo.id, photo.mask_revision) if masked else ()
+    key = masked_key(photo.digest, *version, size) if version else rendition_key(photo.digest, size)
     try:
-        picture = media.store.get(rendition_key(photo.digest, size))
+        picture = media.store.get(key)
     except NoSuchObject:
         raise NotReady from None
     # Keyed: the digest of a private original is nobody's business.
-    return picture, links.sign(media.key, "etag", photo.digest, size)
+    return picture, links.sign(media.key, "etag", photo.digest, *version, size)
 
 
 def forget_unclaimed(session: Session, *, now: dt.datetime) -> int:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from uuid import UUID
 
 from app.errors import SettingsFault
 from app.media.errors import StoreUnavailable
@@ -72,6 +73,11 @@ def original_key(digest: str) -> str:
 def rendition_key(digest: str, size: int) -> str:
     """Give the key of a rendition; ``size`` is its longest side in pixels."""
     return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{size}.jpg"
+
+
+def masked_key(digest: str, photo_id: UUID, revision: int, size: int) -> str:
+    """Give the key of a masked rendition: the same bytes sent twice may be masked differently, and again."""
+    return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{photo_id}/{revision}/{size}.jpg"
 
 
 def digest_of(key: str) -> str:

@@ -19,6 +19,7 @@ from app.catalogue.models import Item, Joining
 from app.dispatch.lists import in_scope, rows_after
 from app.geo.types import Point, metres, near
 from app.media.models import Photo
+from app.media.queries import is_public
 from app.reports.joining import FIXED_DAYS
 from app.reports.models import Rating, Report, ReportLink, ReportPhoto, SpotCheck
 from app.workorders.lifecycle import State
@@ -33,7 +34,7 @@ _PUBLIC = text("NOT work_orders.sensitive")
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A work order that may be about the same problem; ``photo_id`` is its first picture."""
+    """A work order that may be about the same problem; ``photo_id`` is the first picture that everybody may see."""
 
     work_order: WorkOrder
     distance_m: float
@@ -75,7 +76,7 @@ def _first_photos(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID
         select(ReportLink.work_order_id, ReportPhoto.photo_id)
         .join(ReportPhoto, ReportPhoto.report_id == ReportLink.report_id)
         .join(Photo, Photo.id == ReportPhoto.photo_id)
-        .where(ReportLink.work_order_id.in_(work_order_ids), Photo.rendered_at.is_not(None))
+        .where(ReportLink.work_order_id.in_(work_order_ids), is_public())
         .ext(distinct_on(ReportLink.work_order_id))
         .order_by(ReportLink.work_order_id, ReportLink.linked_at, ReportPhoto.position)
     )

@@ -28,7 +28,7 @@ from app.reports import schemas, service
 from app.reports.desk import check_channel
 from app.reports.models import SpotCheck
 from app.reports.queries import Similar, find_similar, open_spot_checks, ratings_by_unit
-from app.reports.views import View, show_picture, show_track, show_work_order, version_of
+from app.reports.views import View, show_masked, show_track, show_work_order, version_of
 
 blp = Blueprint("reports", __name__, url_prefix="/api/v1", description="Reports of residents")
 
@@ -116,7 +116,7 @@ def show_similar(found: Similar) -> dict[str, Any]:
         "opened_at": work_order.opened_at,
         "distance_m": round(found.distance_m, 1),
         "reports": work_order.reports,
-        "thumbnail": show_picture(found.photo_id)["small"] if found.photo_id else None,
+        "thumbnail": show_masked(found.photo_id)["small"] if found.photo_id else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.dispatch.models import Part
 from app.dispatch.queries import open_parts
 from app.fieldwork.queries import checks_of
 from app.media import service as media
+from app.media.links import Kind
 from app.reports.models import Report
 from app.reports.queries import photos_of_reports, reports_of
 from app.reports.service import Track
@@ -25,17 +27,25 @@ View = dict[str, Any]
 _FILED = (EventKind.RECEIVED, EventKind.JOINED)
 
 
-def show_picture(photo_id: UUID | str) -> dict[str, str]:
-    """Give the links of a photo's two renditions."""
+def show_picture(photo_id: UUID | str, kind: Kind = Kind.PLAIN) -> dict[str, str]:
+    """Give the links of a photo's two renditions; plain ones are for staff and the one who sent it, nobody else."""
     known, here = UUID(str(photo_id)), media.current()
     return {
-        "large": media.rendition_url(here, known, 1600, absolute=True),
-        "small": media.rendition_url(here, known, 320, absolute=True),
+        "large": media.rendition_url(here, known, 1600, kind=kind, absolute=True),
+        "small": media.rendition_url(here, known, 320, kind=kind, absolute=True),
     }
 
 
-def show_event(event: TimelineEvent) -> View:
-    """Show a line of history to the public; where its payload was erased, only kind and time are left."""
+def show_masked(photo_id: UUID | str) -> dict[str, str]:
+    """Give the links of a photo's two masked renditions, which everybody may see once ``Photo.is_public``."""
+    return show_picture(photo_id, Kind.MASKED)
+
+
+def show_event(event: TimelineEvent, *, seen: Collection[UUID]) -> View:
+    """Show a line of history to the public; where its payload was erased, only kind and time are left.
+
+    Of its photos those of ``seen`` are shown, masked.
+    """
     content = event.payload.content if event.payload else {}
     return {
         "kind": event.kind,
@@ -45,13 +55,13 @@ def show_event(event: TimelineEvent) -> View:
         "due_at": content.get("due_at"),
         "until": content.get("until"),
         "declined": content.get("declined"),
-        "photos": [show_picture(photo_id) for photo_id in content.get("photos", ())],
+        "photos": [show_masked(photo_id) for photo_id in content.get("photos", ()) if UUID(photo_id) in seen],
     }
 
 
-def _show_to(report: Report, event: TimelineEvent) -> View:
+def _show_to(report: Report, event: TimelineEvent, seen: Collection[UUID]) -> View:
     """Show a line to a reporter, with the words and photos that are their own; nobody else's are shown."""
-    shown = show_event(event) | {"own_words": None}
+    shown = show_event(event, seen=seen) | {"own_words": None}
     content = event.payload.content if event.payload else {}
     if content.get("report") == str(report.id):
         said = content.get("reason") if event.kind is EventKind.OBJECTED else None
@@ -78,7 +88,7 @@ def show_track(found: Track) -> View:
         "due_at": work_order.promise,
         "hold_until": work_order.hold_until,
         "steps": found.steps,
-        "events": [_show_to(report, event) for event in found.events],
+        "events": [_show_to(report, event, found.seen) for event in found.events],
         "photos": [show_picture(photo.id) for photo in found.photos],
         "attribution": found.city.attribution,
     }
@@ -87,7 +97,8 @@ def show_track(found: Track) -> View:
 def version_of(found: Track) -> str:
     """Give what changes whenever the view of a report does."""
     work_order = found.work_order
-    return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version}"
+    seen = " ".join(sorted(map(str, found.seen)))
+    return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version} {seen}"
 
 
 def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
@@ -133,7 +144,7 @@ def _show_line(event: TimelineEvent) -> View:
     content = event.payload.content if event.payload else {}
     seen = [*content.get("photos", ()), *content.get("own_photos", ())]
     return {
-        **show_event(event),
+        **show_event(event, seen=()),
         "content": content,
         "photos": [show_picture(photo_id) for photo_id in seen],
         "number": event.number,

@@ -36,7 +36,7 @@ from app.media.queries import find_photos
 from app.reports import service
 from app.reports.errors import KeyReused, NoSuchReport
 from app.reports.queries import POOR, Similar, find_similar, was_filed
-from app.reports.views import show_picture, show_track, version_of
+from app.reports.views import show_masked, show_picture, show_track, version_of
 from app.web import files, words
 from app.web.answers import Answer, Step, Thanks, stand, was_taken
 from app.web.catalogue import problem_kinds
@@ -90,7 +90,7 @@ def file() -> Response | str:
     fields = draft.fields(g.language)
     found = [] if "same_as" in fields or draft.another else _suggestions(draft, fields)
     if found:
-        return render_template("same.html", draft=draft, found=found, picture=show_picture)
+        return render_template("same.html", draft=draft, found=found, picture=show_masked)
     new = service.NewReport(**fields, idempotency_key=draft.key, photo_ids=draft.photo_ids)
     with Session.begin() as session:
         filed = service.file_report(session, new, now=now())

@@ -45,7 +45,7 @@ def test_a_rendition_is_shown_and_may_be_kept_for_ever(browser: FlaskClient, con
     assert answer.content_type == "image/jpeg"
     assert decode(answer.data).size == (160, 320)
     assert b"Camera" not in answer.data
-    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
     assert answer.headers["Content-Disposition"] == "inline"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -178,4 +178,10 @@ def test_a_photo_that_was_removed_has_no_picture(
 def test_no_route_gives_an_original(app: Flask) -> None:
     rules = [rule.rule for rule in app.url_map.iter_rules() if "photos" in rule.rule]
 
-    assert rules == ["/api/v1/photos/<uuid:photo_id>/<int:size>.jpg"]
+    pictures = [rule for rule in rules if rule.endswith(".jpg")]
+    assert pictures == [
+        "/api/v1/photos/<uuid:photo_id>/<int:size>.jpg",
+        "/api/v1/photos/<uuid:photo_id>/masked/<int:size>.jpg",
+    ]
+    answers = {rule.rsplit("/", 1)[1] for rule in rules if rule not in pictures}
+    assert answers == {"<uuid:photo_id>", "masks", "release", "hide", "show"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -12,6 +13,7 @@ from app.catalogue.city import City, current_city
 from app.catalogue.models import Unit
 from app.dispatch.service import lead_assignment
 from app.media.models import Photo
+from app.media.queries import public_among
 from app.notify.keys import tracking_hash, tracking_url
 from app.reports.errors import NoSuchReport
 from app.reports.models import How, Report, ReportLink
@@ -23,7 +25,10 @@ from app.workorders.queries import history
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A report as its reporter sees it, with the public history of its work order."""
+    """A report as its reporter sees it, with the public history of its work order.
+
+    ``photos`` are the reporter's own; ``seen`` are those of history that everybody may see, masked.
+    """
 
     report: Report
     work_order: WorkOrder
@@ -32,6 +37,7 @@ class Track:
     steps: Sequence[PublicStep]
     events: Sequence[TimelineEvent]
     photos: Sequence[Photo]
+    seen: frozenset[UUID]
     city: City
 
     @property
@@ -77,5 +83,12 @@ def show(session: Session, report: Report) -> Track:
         steps=public_steps(work_order.state, events),
         events=events,
         photos=photos_of_report(session, report.id),
+        seen=_seen(session, events),
         city=current_city(session),
     )
+
+
+def _seen(session: Session, events: Sequence[TimelineEvent]) -> frozenset[UUID]:
+    """Give the photos of a history that everybody may see."""
+    contents = [event.payload.content for event in events if event.payload]
+    return public_among(session, [UUID(photo_id) for content in contents for photo_id in content.get("photos", ())])
