@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 10.0
 RENDER_SECONDS = 30.0
-# A picture of 1600 pixels takes a second; the first one of a child waits for OpenCV too.
-DETECT_SECONDS = 20.0
+# A picture of 1600 pixels took 0.5 to 6 s: fine detail costs. The first one of a child waits for OpenCV too.
+DETECT_SECONDS = 45.0
 # How long a request waits for a free decoder.
 QUEUE_SECONDS = 20.0
 # By these a picture ends its decoder. Any other signal comes from outside: a service manager that stops the whole
