@@ -80,7 +80,7 @@ def test_a_part_of_a_rendition_is_sent_as_that_part(
     assert answer.data == whole.data[part]
     assert answer.content_length == len(answer.data)
     assert answer.get_etag() == whole.get_etag()
-    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
 
 
 def test_a_download_goes_on_only_where_it_is_the_same_picture(
