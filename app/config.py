@@ -48,6 +48,7 @@ class Settings:
     oidc_client_id: str = ""
     oidc_client_secret: str = field(default="", repr=False)
     s3_endpoint: str = ""
+    s3_public_endpoint: str = ""
     s3_bucket: str = ""
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
@@ -124,8 +125,10 @@ def _object_store_faults(values: Mapping[str, object]) -> list[str]:
     if not endpoint:
         return []
     faults = [f"{name.upper()} is missing beside S3_ENDPOINT" for name in _BESIDE_S3 if not values.get(name)]
-    if urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).hostname:
-        faults.append("S3_ENDPOINT is no address of the form https://HOST")
+    for name in ("s3_endpoint", "s3_public_endpoint"):
+        parts = urlsplit(str(values.get(name, endpoint)))
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            faults.append(f"{name.upper()} is no address of the form https://HOST")
     return faults
 
 
@@ -153,6 +156,7 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "oidc_client_id": str,
     "oidc_client_secret": str,
     "s3_endpoint": _address,
+    "s3_public_endpoint": _address,
     "s3_bucket": str,
     "s3_region": str,
     "s3_access_key": str,

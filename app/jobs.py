@@ -28,6 +28,7 @@ MODULES = [
     "app.media.tasks",
     "app.workorders.tasks",
     "app.dispatch.tasks",
+    "app.fieldwork.tasks",
     "app.notify.tasks",
     "app.reports.tasks",
     "app.upkeep",

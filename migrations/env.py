@@ -54,6 +54,7 @@ RIGHTS = {
     "proposals":         "INSERT, UPDATE",
     "photos":            "INSERT, UPDATE, DELETE",  # the sweep removes what nobody claimed
     "photo_decisions":   "INSERT",
+    "uploads":           "INSERT, UPDATE",  # goes with its photo
     # Who is told. An address is erased by emptying it.
     "subscriptions":     "INSERT, UPDATE",
     "deliveries":        "INSERT, UPDATE",

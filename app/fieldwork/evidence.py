@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -18,11 +19,12 @@ from app.accounts.roles import Role
 from app.accounts.service import Person
 from app.catalogue.city import City, current_city
 from app.fieldwork.errors import AlreadyDecided, NoSuchCheck, NotYourVerdict
-from app.fieldwork.findings import Scene, has_failed, judge
+from app.fieldwork.findings import Finding, FindingKind, Scene, has_failed, judge, miss
 from app.fieldwork.models import EvidenceCheck, Verdict
 from app.media.models import Photo
 from app.media.queries import find_alike
-from app.workorders.models import EventKind, TimelineEvent, WorkOrder
+from app.media.uploads import awaited_among
+from app.workorders.models import EventKind, Evidence, TimelineEvent, WorkOrder
 
 # Steps after which the work of a unit begins anew: a picture of before shows something else.
 _BEGINNINGS = (EventKind.DISPATCHED, EventKind.SIGNED, EventKind.FIXED)
@@ -46,22 +48,16 @@ def check(
     ``phone_at`` is when the step was taken on the phone, None where it is not known. It comes after the event is
     appended, and once for each.
     """
-    # A phone that was offline sends later; one whose clock is ahead cannot have taken the step after we heard of it.
-    at = min(phone_at or now, now)
-    scene = Scene(
-        place=work_order.position,
-        accuracy_m=work_order.accuracy_m,
-        since=_since(session, work_order, event, at) if photos else at,
-        at=at,
-        timezone=city.timezone,
-    )
+    scene = _scene(session, work_order, event, phone_at=phone_at, city=city)
     ours = [photo.id for photo in photos]
-    judged = [judge(photo, scene, alike=_used_before(session, photo, ours)) for photo in photos]
-    findings = [
-        {"photo": str(photo.id), **asdict(finding)}
-        for photo, found in zip(photos, judged, strict=True)
-        for finding in found
+    awaited = awaited_among(session, ours)
+    judged = [
+        miss(awaited[photo.id])
+        if photo.id in awaited
+        else judge(photo, scene, alike=_used_before(session, photo, ours))
+        for photo in photos
     ]
+    findings = [line for photo, found in zip(photos, judged, strict=True) for line in _write(photo.id, found)]
     checked = EvidenceCheck(
         work_order_id=work_order.id,
         event_id=event.id,
@@ -73,6 +69,79 @@ def check(
     session.add(checked)
     session.flush()
     return checked
+
+
+def judge_late(session: Session, photo_id: UUID) -> EvidenceCheck | None:
+    """Judge an after-photo that came after its step, or say why it did not; None where no check waits for it.
+
+    The step is looked at as it was: its time, its place, and the other photos as they were judged. A verdict that a
+    person gave meanwhile stays.
+    """
+    checked = _find_awaiting(session, photo_id)
+    if checked is None:
+        return None
+    event = session.get_one(TimelineEvent, checked.event_id, options=[joinedload(TimelineEvent.payload)])
+    photo = session.get_one(Photo, photo_id, populate_existing=True)
+    state = awaited_among(session, [photo_id]).get(photo_id)
+    if state is not None:
+        found = miss(state)
+    else:
+        said = (event.payload.content if event.payload else {}).get("phone_at")
+        phone_at = dt.datetime.fromisoformat(said) if said else None
+        scene = _scene(session, checked.work_order, event, phone_at=phone_at, city=current_city(session))
+        ours = [UUID(line["photo"]) for line in checked.findings]
+        found = judge(photo, scene, alike=_used_before(session, photo, ours))
+    _replace(checked, photo_id, found)
+    session.flush()
+    return checked
+
+
+def _find_awaiting(session: Session, photo_id: UUID) -> EvidenceCheck | None:
+    """Lock the check that knows of a photo no more than that it is not here."""
+    statement = (
+        select(EvidenceCheck)
+        .join(Evidence, Evidence.event_id == EvidenceCheck.event_id)
+        .where(Evidence.photo_id == photo_id)
+        .options(joinedload(EvidenceCheck.work_order, innerjoin=True))
+        .with_for_update(of=EvidenceCheck)
+        .execution_options(populate_existing=True)
+    )
+    checked = session.scalars(statement).one_or_none()
+    lines = [line for line in checked.findings if line["photo"] == str(photo_id)] if checked else []
+    return checked if any(line["kind"] == FindingKind.ARRIVAL for line in lines) else None
+
+
+def _replace(checked: EvidenceCheck, photo_id: UUID, found: Sequence[Finding]) -> None:
+    """Put the findings of a photo where those of before stood; a check with a verdict stays failed or not."""
+    by_photo: dict[str, list[dict[str, Any]]] = {}
+    for line in checked.findings:
+        by_photo.setdefault(line["photo"], []).append(line)
+    by_photo[str(photo_id)] = _write(photo_id, found)
+    checked.findings = [line for lines in by_photo.values() for line in lines]
+    if checked.verdict is None:
+        checked.failed = has_failed([[_read(line) for line in lines] for lines in by_photo.values()])
+
+
+def _write(photo_id: UUID, found: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [{"photo": str(photo_id), **asdict(finding)} for finding in found]
+
+
+def _read(line: dict[str, Any]) -> Finding:
+    return Finding(FindingKind(line["kind"]), passed=line["passed"], detail=line["detail"], values=line["values"])
+
+
+def _scene(
+    session: Session, work_order: WorkOrder, event: TimelineEvent, *, phone_at: dt.datetime | None, city: City
+) -> Scene:
+    # A phone that was offline sends later; one whose clock is ahead cannot have taken the step after we heard of it.
+    at = min(phone_at or event.at, event.at)
+    return Scene(
+        place=work_order.position,
+        accuracy_m=work_order.accuracy_m,
+        since=_since(session, work_order, event, at),
+        at=at,
+        timezone=city.timezone,
+    )
 
 
 def work_order_of(session: Session, check_id: UUID, *, by: Person) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.geo.types import Point
-from app.media.models import Photo
+from app.media.models import Photo, UploadState
 
 # A phone between high houses is tens of metres off, and whoever photographs a lamp stands across the road.
 NEAR_M = 100.0
@@ -26,8 +26,9 @@ LEAST_SHARPNESS = 16.0
 
 
 class FindingKind(StrEnum):
-    """What of a photo was looked at."""
+    """What of a photo was looked at; ``ARRIVAL`` stands alone while there is no picture to look at."""
 
+    ARRIVAL = "arrival"
     POSITION = "position"
     TIME = "time"
     REUSED = "reused"
@@ -74,15 +75,32 @@ def judge(photo: Photo, scene: Scene, *, alike: Photo | None) -> tuple[Finding, 
     )
 
 
+def miss(state: UploadState) -> tuple[Finding, ...]:
+    """Say of a photo that is not here that nobody looked at it, or that it will not come."""
+    values = {"state": state.value}
+    if state is UploadState.NEVER_ARRIVED:
+        return (_failed(FindingKind.ARRIVAL, "The photo never arrived. Send another one.", **values),)
+    if state is UploadState.REFUSED:
+        detail = "What arrived is no picture that is taken. The one who sent it can put it again."
+    else:
+        detail = "The photo has not arrived yet; it is looked at when it does."
+    return (Finding(FindingKind.ARRIVAL, passed=None, detail=detail, values=values),)
+
+
 def has_failed(judged: Sequence[Sequence[Finding]]) -> bool:
     """Tell whether photos fail as evidence: one was used before, or there is none without a fault.
 
     One good photo is enough: a second from across the road harms nothing. But a crew that brings a used one is to
-    explain it, whatever else it brings. Without photos there is nothing to fail.
+    explain it, whatever else it brings. Without photos there is nothing to fail, and one on its way is none yet.
     """
-    reused = any(finding.kind is FindingKind.REUSED and finding.passed is False for one in judged for finding in one)
-    good = any(all(finding.passed is not False for finding in one) for one in judged)
-    return bool(judged) and (reused or not good)
+    here = [one for one in judged if not _is_awaited(one)]
+    reused = any(finding.kind is FindingKind.REUSED and finding.passed is False for one in here for finding in one)
+    good = any(all(finding.passed is not False for finding in one) for one in here)
+    return bool(here) and (reused or not good)
+
+
+def _is_awaited(found: Sequence[Finding]) -> bool:
+    return any(finding.kind is FindingKind.ARRIVAL and finding.passed is None for finding in found)
 
 
 def taken_at(photo: Photo, timezone: dt.tzinfo) -> dt.datetime | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from uuid import UUID
 
-from app.errors import NotFound, TooLarge, Unavailable, Unprocessable
+from app.errors import Conflict, Forbidden, NotFound, TooLarge, Unavailable, Unprocessable
 
 RETRY_SECONDS = "5"
 
@@ -34,9 +35,9 @@ class PhotoTooLarge(TooLarge):
 
     title = "The photo is too large"
 
-    def __init__(self, *, name: str, index: int, size: int, limit: int) -> None:
+    def __init__(self, *, name: str, index: int, size: int, limit: int, pointer: str = "") -> None:
         detail = f"`{name}` has {size / 1e6:.1f} MB, at most {limit / 1e6:.0f} MB are taken. Send a smaller copy."
-        errors = [{"pointer": f"/photos/{index}", "detail": detail}]
+        errors = [{"pointer": pointer or f"/photos/{index}", "detail": detail}]
         super().__init__(detail, file=name, limit=limit, errors=errors)
 
 
@@ -59,6 +60,63 @@ class NoSuchPhoto(Unprocessable):
         names = ", ".join(str(photo_id) for photo_id in missing)
         detail = f"Not here, or used already: {names}. Send the photos again."
         super().__init__(detail, errors=[{"pointer": "/photos", "detail": detail}])
+
+
+class NoSuchUpload(NotFound):
+    """No upload has this id, the signature is not ours, or a newer address was given for it."""
+
+    title = "There is no such upload"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The address is not as we gave it, a newer one was given, or nothing named the photo within a day. "
+            "Begin again with POST /api/v1/photos."
+        )
+
+
+class UploadExpired(Forbidden):
+    """The address to PUT to has expired; ``expired_at`` says when."""
+
+    title = "The address has expired"
+
+    def __init__(self, *, expired_at: dt.datetime) -> None:
+        super().__init__(
+            f"It was good until {expired_at:%Y-%m-%d %H:%M} UTC. POST to `state_url` gives a new one for the photo.",
+            expired_at=expired_at.isoformat(),
+        )
+
+
+class UploadDiffers(Unprocessable):
+    """What came is not what was announced: another media type, another length, or the connection broke."""
+
+    title = "This is not what was announced"
+
+    def __init__(self, *, name: str, announced: str, came: str) -> None:
+        super().__init__(
+            f"`{name}` was announced as {announced}, and what came is {came}. PUT the file again with the headers "
+            "that were given, or announce another one: POST to `state_url`.",
+            file=name,
+        )
+
+
+class UploadClosed(Conflict):
+    """The upload takes no bytes in its ``state``; the detail says what to do."""
+
+    title = "This upload takes no bytes"
+
+    def __init__(self, detail: str, *, state: str) -> None:
+        super().__init__(detail, state=state)
+
+
+class NothingArrived(Conflict):
+    """The client says that it put the bytes, and the store has none."""
+
+    title = "Nothing has arrived"
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"The store has nothing of `{name}`. PUT it again; POST to `state_url` gives a new address.", file=name
+        )
 
 
 class NoSuchRendition(NotFound):

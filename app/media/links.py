@@ -42,6 +42,37 @@ def verify(key: bytes, photo_id: UUID, size: int, signature: str, kind: Kind = K
     return hmac.compare_digest(_sign_link(key, photo_id, size, kind).encode(), signature.encode())
 
 
+def upload_paths(key: bytes, photo_id: UUID) -> tuple[str, str]:
+    """Give the paths by which the client of a direct upload asks how far it is, and says that it put the bytes."""
+    signature = _sign_upload(key, photo_id)
+    return f"/api/v1/photos/{photo_id}/upload?sig={signature}", f"/api/v1/photos/{photo_id}/arrived?sig={signature}"
+
+
+def verify_upload(key: bytes, photo_id: UUID, signature: str) -> bool:
+    """Say whether the signature is that of ``upload_paths``."""
+    return hmac.compare_digest(_sign_upload(key, photo_id).encode(), signature.encode())
+
+
+def content_path(key: bytes, photo_id: UUID, *announced: object, expires: int) -> str:
+    """Give the path to which the client PUTs what it ``announced``; ``expires`` is in seconds of Unix time."""
+    signature = _sign_content(key, photo_id, announced, expires)
+    return f"/api/v1/photos/{photo_id}/content?expires={expires}&sig={signature}"
+
+
+def verify_content(key: bytes, photo_id: UUID, *announced: object, expires: int, signature: str) -> bool:
+    """Say whether the signature is that of ``content_path`` for the same announcement."""
+    return hmac.compare_digest(_sign_content(key, photo_id, announced, expires).encode(), signature.encode())
+
+
+def _sign_upload(key: bytes, photo_id: UUID) -> str:
+    return sign(key, photo_id, "upload")
+
+
+def _sign_content(key: bytes, photo_id: UUID, announced: tuple[object, ...], expires: int) -> str:
+    # No part may hold a slash, and a media type does.
+    return sign(key, photo_id, "content", *(str(one).replace("/", ".") for one in announced), expires)
+
+
 def _sign_link(key: bytes, photo_id: UUID, size: int, kind: Kind) -> str:
     """Sign with the kind: no link opens the other one, nor does one from before pictures were masked."""
     return sign(key, photo_id, kind, size)

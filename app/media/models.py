@@ -1,4 +1,4 @@
-"""The table of photos."""
+"""The tables of photos: what arrived, what is still to come, and what staff decided."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,10 +16,15 @@ from app.geo.types import GeographyPoint, Point
 
 # A hash of 64 bits has four bands of 16. Two hashes that differ in three bits agree in at least one of them.
 BAND_SHIFTS = (0, 16, 32, 48)
+# What only its bytes can say of a photo: all of it is known, or nothing.
+OF_BYTES = ("digest", "key", "size", "media_type", "width", "height", "orientation", "taken_zone_known")
 
 
 class Photo(Base, Identified):
     """A photo that somebody sent. The original is private; what is shown are renditions.
+
+    A photo that is uploaded directly has its row before its bytes. Until ``arrived_at`` it has a ``DirectUpload``, and
+    what only its bytes can say is empty, whatever the types of ``digest`` to ``taken_zone_known`` promise: ask first.
 
     ``digest`` is SHA-256 of the original's bytes in hex, ``key`` its place in the store: the same bytes sent twice
     are two rows over one stored object. ``width`` and ``height`` are pixels as shown, after ``orientation`` (EXIF, 1
@@ -34,26 +39,31 @@ class Photo(Base, Identified):
 
     __tablename__ = "photos"
     __table_args__ = (
+        CheckConstraint(
+            f"num_nonnulls({', '.join(OF_BYTES)}) = CASE WHEN arrived_at IS NULL THEN 0 ELSE {len(OF_BYTES)} END",
+            name="arrived",
+        ),
         Index("ix_photos_digest", "digest"),
         Index("ix_photos_unclaimed", "stored_at", postgresql_where=text("claimed_at IS NULL")),
         Index("ix_photos_unmasked", "stored_at", postgresql_where=text("masked_at IS NULL AND claimed_at IS NOT NULL")),
         *(Index(f"ix_photos_dhash_{shift}", text(f"((dhash >> {shift}) & 65535)")) for shift in BAND_SHIFTS),
     )
 
-    digest: Mapped[str]
-    key: Mapped[str]
-    size: Mapped[int]
-    media_type: Mapped[str]
-    width: Mapped[int]
-    height: Mapped[int]
-    orientation: Mapped[int]
+    digest: Mapped[str] = mapped_column(nullable=True)
+    key: Mapped[str] = mapped_column(nullable=True)
+    size: Mapped[int] = mapped_column(nullable=True)
+    media_type: Mapped[str] = mapped_column(nullable=True)
+    width: Mapped[int] = mapped_column(nullable=True)
+    height: Mapped[int] = mapped_column(nullable=True)
+    orientation: Mapped[int] = mapped_column(nullable=True)
     taken_at: Mapped[dt.datetime | None]
-    taken_zone_known: Mapped[bool]
+    taken_zone_known: Mapped[bool] = mapped_column(nullable=True)
     position: Mapped[Point | None] = mapped_column(GeographyPoint())
     direction: Mapped[float | None]
     dhash: Mapped[int | None]
     sharpness: Mapped[float | None]
     stored_at: Mapped[dt.datetime]
+    arrived_at: Mapped[dt.datetime | None]
     claimed_at: Mapped[dt.datetime | None]
     rendered_at: Mapped[dt.datetime | None]
     render_fault: Mapped[str | None]
@@ -73,6 +83,40 @@ class Photo(Base, Identified):
         """Say whether everybody may see the masked renditions: they are made, somebody looked, and nobody hid them."""
         looked = self.detected_at is not None or self.released_at is not None
         return self.masked_at is not None and looked and self.hidden_at is None
+
+
+class UploadState(StrEnum):
+    """How far a direct upload is: its bytes are awaited, here, a photo, no picture, or were awaited in vain."""
+
+    EXPECTED = "expected"
+    ARRIVED = "arrived"
+    READY = "ready"
+    REFUSED = "refused"
+    NEVER_ARRIVED = "never_arrived"
+
+
+class DirectUpload(Base):
+    """A direct upload: what the client announced of a photo, and how far it is.
+
+    ``media_type`` and ``size`` are what the client announced, ``name`` its own name for the file. ``attempt`` counts
+    from 1; a refused upload begins another one, whose bytes lie elsewhere. ``since`` is when the state began, and
+    ``fault`` says why the last attempt was refused.
+    """
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        Index("ix_uploads_open", "opened_at", postgresql_where=text("state <> 'ready' AND state <> 'never_arrived'")),
+    )
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    media_type: Mapped[str]
+    size: Mapped[int]
+    name: Mapped[str]
+    state: Mapped[UploadState]
+    attempt: Mapped[int]
+    opened_at: Mapped[dt.datetime]
+    since: Mapped[dt.datetime]
+    fault: Mapped[str | None]
 
 
 class Decision(StrEnum):

@@ -73,6 +73,8 @@ def find_alike(
     """
     if not 0 <= most_bits < len(BAND_SHIFTS):
         raise ValueError(f"{most_bits} bits: the bands find 0 to {len(BAND_SHIFTS) - 1}")
+    if photo.arrived_at is None:
+        return []
     same: list[ColumnElement[bool]] = [Photo.digest == photo.digest]
     if photo.dhash is not None:
         different = func.bit_count(cast(Photo.dhash.bitwise_xor(photo.dhash), BIT(_BITS)))

@@ -1,4 +1,4 @@
-"""Pictures over HTTP: renditions only, by signed links. No original is ever sent."""
+"""Photos over HTTP: direct uploads, and renditions by signed links. No original is ever sent."""
 
 from __future__ import annotations
 
@@ -8,17 +8,134 @@ from uuid import UUID
 from flask import Response, request
 
 from app.api.blueprint import Blueprint
+from app.api.clock import now
 from app.api.guard import public
-from app.db import Reading
-from app.media import service
+from app.api.ratelimit import limited
+from app.db import Reading, Session
+from app.media import links, queries, service, uploads
+from app.media.errors import NothingArrived
 from app.media.links import Kind
-from app.media.schemas import SignatureSchema
+from app.media.models import DirectUpload, UploadState
+from app.media.schemas import AnnouncedAgainIn, AnnouncedIn, ContentSchema, SignatureSchema, UploadOut
+from app.media.uploads import Announced
 
 blp = Blueprint("photos", __name__, url_prefix="/api/v1/photos", description="Pictures of reports and repairs")
 
 # A plain one is for the eyes of one: no shared cache keeps it. A masked one may be hidden or masked anew at any time.
 _IMMUTABLE = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "public, no-cache"
+
+_SECRET = {"Cache-Control": "no-store"}
+Shown = tuple[dict[str, Any], int, dict[str, str]]
+
+
+@blp.post("")
+@public
+@limited
+@blp.arguments(AnnouncedIn)
+@blp.response(201, UploadOut)
+def announce(new: dict[str, Any]) -> Shown:
+    """Announce a photo, and get the address to PUT it to
+
+    Name the id in a report or a step at once, or within 24 hours: the bytes may follow, for a week.
+    """
+    with Session.begin() as session:
+        upload = uploads.announce(session, Announced(**new), now=now())
+    return _show(upload, status=201)
+
+
+@blp.get("/<uuid:photo_id>/upload")
+@public
+@blp.arguments(SignatureSchema, location="query")
+@blp.response(200, UploadOut)
+def show_upload(query: dict[str, Any], photo_id: UUID) -> Shown:
+    """Say how far a direct upload is, and why its picture is not taken"""
+    with Reading() as session:
+        upload = uploads.find_upload(session, service.current(), photo_id, signature=query["sig"])
+    return _show(upload)
+
+
+@blp.post("/<uuid:photo_id>/upload")
+@public
+@limited
+@blp.arguments(SignatureSchema, location="query")
+@blp.arguments(AnnouncedAgainIn)
+@blp.response(200, UploadOut)
+def announce_again(query: dict[str, Any], new: dict[str, Any], photo_id: UUID) -> Shown:
+    """Get a new address for a photo that has not arrived or was refused
+
+    With an empty object for the same file; with media_type, size and name for another one. What arrived stays.
+    """
+    with Session.begin() as session:
+        upload = uploads.find_upload(session, service.current(), photo_id, signature=query["sig"])
+        before: dict[str, Any] = {"media_type": upload.media_type, "size": upload.size, "name": upload.name}
+        upload = uploads.announce_again(session, photo_id, Announced(**before | new), now=now())
+    return _show(upload)
+
+
+@blp.post("/<uuid:photo_id>/arrived")
+@public
+@limited
+@blp.arguments(SignatureSchema, location="query")
+@blp.response(200, UploadOut)
+def note_arrival(query: dict[str, Any], photo_id: UUID) -> Shown:
+    """Say that the bytes were put: they are looked at soon
+
+    Nothing is lost where this is not said: who waits for photos looks each minute.
+    """
+    with Reading() as session:
+        upload = uploads.find_upload(session, service.current(), photo_id, signature=query["sig"])
+    if upload.state is UploadState.EXPECTED and not uploads.is_there(service.current(), upload):
+        raise NothingArrived(name=upload.name)
+    return _note_arrival(upload)
+
+
+@blp.put("/<uuid:photo_id>/content")
+@public
+@limited
+@blp.arguments(ContentSchema, location="query")
+@blp.response(200, UploadOut)
+def put_content(query: dict[str, Any], photo_id: UUID) -> Shown:
+    """Take the bytes of a photo, at an address that was given for them
+
+    As often as the network needs it. Where photos are kept in a bucket, the address is the bucket's instead.
+    """
+    with Reading() as session:
+        upload = uploads.find_for_content(
+            session, service.current(), photo_id, expires=query["expires"], signature=query["sig"], now=now()
+        )
+        photo = queries.find_photo(session, photo_id)
+    uploads.take_content(
+        service.current(),
+        upload,
+        request.stream,
+        media_type=request.mimetype,
+        size=request.content_length,
+        digest=photo.digest if photo and photo.arrived_at else None,
+    )
+    return _note_arrival(upload)
+
+
+def _note_arrival(upload: DirectUpload) -> Shown:
+    if upload.state is UploadState.READY:
+        return _show(upload)
+    with Session.begin() as session:
+        upload = uploads.note_arrival(session, upload.photo_id, upload.attempt, now=now())
+    return _show(upload)
+
+
+def _show(upload: DirectUpload, *, status: int = 200) -> Shown:
+    media = service.current()
+    state_path, arrived_path = links.upload_paths(media.key, upload.photo_id)
+    shown = {
+        "id": upload.photo_id,
+        "state": upload.state,
+        "reason": uploads.say_fault(upload),
+        "upload": uploads.address_of(media, upload, now=now()),
+        "state_url": media.public_url + state_path,
+        "arrived_url": media.public_url + arrived_path,
+    }
+    return shown, status, _SECRET
 
 
 @blp.get("/<uuid:photo_id>/<int:size>.jpg")

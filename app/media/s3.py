@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from app.errors import SettingsFault
 from app.media.errors import StoreUnavailable
-from app.media.store import AGAIN, NoSuchObject, Stored
+from app.media.store import AGAIN, NoSuchObject, Readable, Stored
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,13 @@ class S3Store:
     before the look is spared, one that comes after it finds the mark, or the object gone, and puts again.
     """
 
-    def __init__(self, *, endpoint: str, bucket: str, region: str, access_key: str, secret_key: str) -> None:
-        """Look at the bucket. Raises SettingsFault where the store refuses it; one that is away may come back."""
+    def __init__(
+        self, *, endpoint: str, bucket: str, region: str, access_key: str, secret_key: str, public_endpoint: str = ""
+    ) -> None:
+        """Look at the bucket. Raises SettingsFault where the store refuses it; one that is away may come back.
+
+        ``public_endpoint`` is where clients reach the store, ``endpoint`` where it is left out.
+        """
         self._bucket = bucket
         # Three boundaries of AWS that other stores do not have: checksums in trailers, names of hosts by bucket.
         common = Config(
@@ -65,6 +70,8 @@ class S3Store:
         once = common.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         self._client = session.client("s3", endpoint_url=endpoint, config=retried)
         self._deleter = session.client("s3", endpoint_url=endpoint, config=once)
+        # It asks for nothing: the host is part of what is signed, so that clients need the one that they see.
+        self._signer = session.client("s3", endpoint_url=public_endpoint or endpoint, config=common)
         self._look_at_bucket()
 
     def _look_at_bucket(self) -> None:
@@ -82,6 +89,7 @@ class S3Store:
         """Close the connections."""
         self._client.close()
         self._deleter.close()
+        self._signer.close()
 
     def put(self, key: str, data: bytes) -> None:
         """Put the object, and again where a deletion of the same key may have taken it."""
@@ -101,6 +109,19 @@ class S3Store:
         with _answering():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=total)
 
+    def put_from(self, key: str, stream: Readable, size: int) -> bool:
+        """Read all and put it: only tickets of before the bucket come this way."""
+        data = stream.read(size)
+        if len(data) == size:
+            self.put(key, data)
+        return len(data) == size
+
+    def presign_put(self, key: str, *, media_type: str, size: int, seconds: int) -> str:
+        """Sign the address, the media type and the length: the store refuses any other."""
+        signed = {"Bucket": self._bucket, "Key": _checked(key), "ContentType": media_type, "ContentLength": size}
+        address: str = self._signer.generate_presigned_url("put_object", Params=signed, ExpiresIn=seconds)
+        return address
+
     def get(self, key: str) -> bytes:
         """Read the object."""
         with _answering():
@@ -114,6 +135,11 @@ class S3Store:
     def open(self, key: str) -> BinaryIO:
         """Read the object, all of it: a photo is small, and a stream that breaks later could not be told of."""
         return io.BytesIO(self.get(key))
+
+    def size(self, key: str) -> int | None:
+        """Ask for the head of the object."""
+        head = self._head(key)
+        return None if head is None else int(head["ContentLength"])
 
     def exists(self, key: str) -> bool:
         """Ask for the head of the object."""

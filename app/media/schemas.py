@@ -6,18 +6,83 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from app.api.fields import Text
 from app.media.masks import is_box
-from app.media.models import Decision
+from app.media.models import Decision, UploadState
 
 _SOURCES = ("detector", "staff")
 _KINDS = ("face", "plate", "other")
 _MOST_BOXES = 100
+MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif", "image/gif")
 
 
 class SignatureSchema(Schema):
     """What proves that a link to a rendition is ours. Without it the link is as wrong as with a wrong one."""
 
     sig = fields.String(load_default="", metadata={"description": "The signature, as it stands in the link"})
+
+
+class ContentSchema(SignatureSchema):
+    """What proves that an address to PUT to is ours, and until when it is good."""
+
+    expires = fields.Integer(load_default=0, metadata={"description": "In seconds of Unix time"})
+
+
+def _media_type(**more: Any) -> fields.String:
+    said = "Photos are one of: {choices}. Convert the file to JPEG."
+    return fields.String(validate=validate.OneOf(MEDIA_TYPES, error=said), **more)
+
+
+def _size(**more: Any) -> fields.Integer:
+    limits = validate.Range(min=1, error="The file is empty. Choose another one.")
+    return fields.Integer(
+        strict=True, validate=limits, metadata={"description": "In bytes, at most 20 million"}, **more
+    )
+
+
+def _name(**more: Any) -> Text:
+    described = {"description": "Your name for the file, which errors use"}
+    return Text(validate=validate.Length(max=255), metadata=described, **more)
+
+
+class AnnouncedIn(Schema):
+    """A photo that will be sent. What kind of picture it is, its content says; the type is what the PUT must name."""
+
+    media_type = _media_type(required=True)
+    size = _size(required=True)
+    name = _name(load_default="")
+
+
+class AnnouncedAgainIn(Schema):
+    """The photo that will be sent instead; what is left out is as before."""
+
+    media_type = _media_type()
+    size = _size()
+    name = _name()
+
+
+class AddressOut(Schema):
+    """Where the bytes go."""
+
+    url = fields.Url(required=True)
+    method = fields.String(required=True)
+    headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    expires_at = fields.AwareDateTime(required=True)
+
+
+class UploadOut(Schema):
+    """A direct upload: how far it is, and where its bytes go while they are awaited."""
+
+    id = fields.UUID(required=True, metadata={"description": "Name it in `photos` of a report or a step"})
+    state = fields.Enum(UploadState, by_value=True, required=True)
+    reason = fields.String(
+        required=True, allow_none=True, metadata={"description": "Why the picture is not here, and what to do"}
+    )
+    upload = fields.Nested(AddressOut, required=True, allow_none=True)
+    state_url = fields.Url(
+        required=True, metadata={"description": "GET says how far it is, POST gives a new address. Keep it secret"}
+    )
+    arrived_url = fields.Url(required=True, metadata={"description": "POST says that the bytes were put"})
 
 
 class BoxIn(Schema):

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from uuid import UUID
 
@@ -117,6 +117,7 @@ def _open_store(settings: Settings) -> ObjectStore:
         region=settings.s3_region,
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
+        public_endpoint=settings.s3_public_endpoint,
     )
 
 
@@ -142,7 +143,7 @@ def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
         raise NoPhotos
     if len(files) > MOST_PHOTOS:
         raise TooManyPhotos(count=len(files), limit=MOST_PHOTOS)
-    names = [_shown_name(file.name, index) for index, file in enumerate(files)]
+    names = [shown_name(file.name, index) for index, file in enumerate(files)]
     for index, file in enumerate(files):
         check_size(name=file.name, index=index, size=len(file.data))
     probes = [_probe(media, names[index], index, file.data) for index, file in enumerate(files)]
@@ -156,10 +157,11 @@ def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
 def check_size(*, name: str, index: int, size: int) -> None:
     """Refuse a file by its size in bytes, before it is read. Raises PhotoTooLarge."""
     if size > MOST_BYTES:
-        raise PhotoTooLarge(name=_shown_name(name, index), index=index, size=size, limit=MOST_BYTES)
+        raise PhotoTooLarge(name=shown_name(name, index), index=index, size=size, limit=MOST_BYTES)
 
 
-def _shown_name(name: str, index: int) -> str:
+def shown_name(name: str, index: int) -> str:
+    """Give a file's name as it is shown: printable, without backticks, not too long."""
     printable = "".join(letter for letter in name if letter.isprintable() and letter != "`").strip()[:_NAME_LENGTH]
     return printable or f"photo {index + 1}"
 
@@ -196,27 +198,20 @@ def record(session: Session, accepted: Accepted, *, now: dt.datetime, claimed: b
 
     ``claimed`` says that the caller's transaction refers to it; otherwise ``claim`` must follow within a day.
     """
-    photo = Photo(
-        digest=accepted.digest,
-        key=accepted.key,
-        size=accepted.size,
-        media_type=accepted.media_type,
-        width=accepted.width,
-        height=accepted.height,
-        orientation=accepted.orientation,
-        taken_at=accepted.taken_at,
-        taken_zone_known=accepted.taken_zone_known,
-        position=accepted.position,
-        direction=accepted.direction,
-        dhash=accepted.dhash,
-        sharpness=accepted.sharpness,
-        stored_at=now,
-        claimed_at=now if claimed else None,
-    )
+    photo = Photo(stored_at=now, claimed_at=now if claimed else None)
+    fill(photo, accepted, now=now)
     session.add(photo)
     session.flush()
     enqueue(session, "media.render", photo_id=str(photo.id))
     return photo
+
+
+def fill(photo: Photo, accepted: Accepted, *, now: dt.datetime) -> None:
+    """Write down what the bytes of a photo say."""
+    for field in fields(accepted):
+        if field.name != "name":
+            setattr(photo, field.name, getattr(accepted, field.name))
+    photo.arrived_at = now
 
 
 def claim(session: Session, photo_ids: Sequence[UUID], *, now: dt.datetime) -> list[Photo]:
@@ -281,6 +276,8 @@ def show(
     photo = queries.find_photo(session, photo_id)
     if photo is None:
         raise NoSuchRendition
+    if photo.arrived_at is None:
+        raise NotReady
     masked = kind is Kind.MASKED
     if masked and not photo.is_public:
         raise NotReady

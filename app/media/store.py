@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from app.media.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+UPLOADS = "uploads"
+_CHUNK_BYTES = 1 << 16
 AGAIN = "Photos cannot be stored at the moment. Nothing was stored; send the same request again in a while."
 
 
@@ -34,6 +36,14 @@ class Stored:
     put_at: dt.datetime
 
 
+class Readable(Protocol):
+    """What bytes can be read from, part by part."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Give up to ``size`` bytes; none are the end."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Bytes by key. Every method raises StoreUnavailable where the store does not answer, is full or read-only."""
 
@@ -41,8 +51,23 @@ class ObjectStore(Protocol):
         """Store durably: after the return the bytes outlive a loss of power. What was there is replaced, at once."""
         ...
 
+    def put_from(self, key: str, stream: Readable, size: int) -> bool:
+        """Store ``size`` bytes of a stream as ``put`` does; False, and nothing is stored, where it ends before."""
+        ...
+
+    def presign_put(self, key: str, *, media_type: str, size: int, seconds: int) -> str | None:
+        """Give an address to which a client may PUT the object itself, of this type and size, until it expires.
+
+        None where clients do not reach the store: the bytes then come through us.
+        """
+        ...
+
     def get(self, key: str) -> bytes:
         """Give the bytes. Raises NoSuchObject."""
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Give the number of bytes, None where there is no such object."""
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -80,6 +105,19 @@ def masked_key(digest: str, photo_id: UUID, revision: int, size: int) -> str:
     return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{photo_id}/{revision}/{size}.jpg"
 
 
+def upload_key(photo_id: UUID, attempt: int) -> str:
+    """Give the key to which a client uploads, before anybody looked at the bytes."""
+    return f"{UPLOADS}/{photo_id}.{attempt}"
+
+
+def photo_of(key: str) -> UUID | None:
+    """Give the photo of an upload's key (of an interrupted put too), None of what is no such key."""
+    try:
+        return UUID(key.removeprefix(f"{UPLOADS}/").partition(".")[0])
+    except ValueError:
+        return None
+
+
 def digest_of(key: str) -> str:
     """Give the part of a key that is the digest of an original (of an interrupted put: something else)."""
     return key.split("/")[3]
@@ -100,10 +138,24 @@ class FolderStore:
 
     def put(self, key: str, data: bytes) -> None:
         """Write beside the target, fsync, rename, fsync the folder: a reader sees all or nothing, so does a crash."""
+        self._store(key, [data])
+
+    def put_from(self, key: str, stream: Readable, size: int) -> bool:
+        """Write part by part beside the target, and rename it where all came."""
+        try:
+            self._store(key, _parts(stream, size))
+        except EOFError:
+            return False
+        return True
+
+    def presign_put(self, key: str, *, media_type: str, size: int, seconds: int) -> None:
+        """Give nothing: nobody reaches a folder but through us."""
+
+    def _store(self, key: str, parts: Iterable[bytes]) -> None:
         path = self._path(key)
         with _answering():
             self._make_folder(path.parent)
-            part = _write_beside(path, data)
+            part = _write_beside(path, parts)
             try:
                 with _locked(path.parent, fcntl.LOCK_SH) as folder:
                     part.rename(path)
@@ -121,6 +173,14 @@ class FolderStore:
         """Open the file."""
         with _answering(), _finding():
             return self._path(key).open("rb")
+
+    def size(self, key: str) -> int | None:
+        """Look at the file."""
+        try:
+            with _answering(), _finding():
+                return self._path(key).stat().st_size
+        except NoSuchObject:
+            return None
 
     def exists(self, key: str) -> bool:
         """Look for the file."""
@@ -207,16 +267,30 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_beside(path: Path, data: bytes) -> Path:
-    """Write the bytes durably to a new file in the folder of ``path``; after a fault nothing is left of it."""
+def _parts(stream: Readable, size: int) -> Iterator[bytes]:
+    """Read ``size`` bytes part by part. Raises EOFError where the stream ends before, or its client has gone."""
+    while size:
+        try:
+            part = stream.read(min(size, _CHUNK_BYTES))
+        except (OSError, ValueError) as error:
+            raise EOFError from error
+        if not part:
+            raise EOFError
+        size -= len(part)
+        yield part
+
+
+def _write_beside(path: Path, parts: Iterable[bytes]) -> Path:
+    """Write the parts durably to a new file in the folder of ``path``; after a fault nothing is left of it."""
     descriptor, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            for one in parts:
+                stream.write(one)
             stream.flush()
             os.fsync(descriptor)
-    except OSError:
+    except (OSError, EOFError):
         part.unlink(missing_ok=True)
         raise
     return part

@@ -1,4 +1,4 @@
-"""Jobs of photos: make renditions, sweep."""
+"""Jobs of photos: receive, make renditions, mask, sweep."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from uuid import UUID
 from app.db import Reading, Session, utcnow
 from app.errors import Problem
 from app.jobs import PATIENT, enqueue, queue
-from app.media import masking, queries, service
+from app.media import masking, queries, service, uploads
+from app.media.errors import PhotoTooLarge, UnreadablePhoto, UploadDiffers
+from app.media.models import DirectUpload, UploadState
 from app.media.probe import TooSlow, Undecodable
+from app.media.store import NoSuchObject, upload_key
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +20,50 @@ log = logging.getLogger(__name__)
 _MASKED_AT_ONCE = 500
 
 
+@queue.task(name="media.receive", retry=PATIENT)
+def receive(photo_id: str) -> None:
+    """Look at what was uploaded directly: make it the photo, or keep why it is none."""
+    with Reading() as session:
+        upload = session.get(DirectUpload, UUID(photo_id))
+    if upload is None or upload.state is not UploadState.ARRIVED:
+        return
+    media, which = service.current(), (upload.photo_id, upload.attempt)
+    try:
+        accepted = uploads.examine(media, upload)
+    except NoSuchObject:
+        with Session.begin() as session:
+            uploads.await_again(session, *which, now=utcnow())
+        return
+    except (UploadDiffers, UnreadablePhoto, PhotoTooLarge) as refusal:
+        with Session.begin() as session:
+            uploads.refuse(session, *which, refusal.detail, now=utcnow())
+        return
+    with Session.begin() as session:
+        ready = uploads.mark_ready(session, *which, accepted, now=utcnow())
+    if ready:
+        # Where this does not come to pass, the sweep does it.
+        media.store.delete(upload_key(*which))
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="media.look", queueing_lock="media.look")
+def look(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Take up what clients put into the store without saying so: a phone may lose its network at any moment."""
+    there = uploads.look(service.current())
+    if not there:
+        return
+    with Session.begin() as session:
+        found = uploads.note_arrivals(session, there, now=utcnow())
+    if found:
+        log.info("uploads found", extra={"found": found})
+
+
 @queue.task(name="media.render", retry=PATIENT)
 def render(photo_id: str) -> None:
     """Make the renditions of a photo. A fault is kept with the photo; where it may pass the job is tried again."""
     with Reading() as session:
         photo = queries.find_photo(session, UUID(photo_id))
-    if photo is None or photo.rendered_at is not None:
+    if photo is None or photo.arrived_at is None or photo.rendered_at is not None:
         return
     try:
         service.make_renditions(service.current(), photo)
@@ -65,9 +106,11 @@ def sweep(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic 
     """Remove photos that nobody claimed and bytes that nobody refers to."""
     with Session.begin() as session:
         forgotten = service.forget_unclaimed(session, now=utcnow())
+        ended = uploads.end_awaiting(session, now=utcnow())
     with Reading() as session:
         deleted = service.sweep(session, service.current(), now=utcnow())
+        deleted += uploads.sweep_uploads(session, service.current(), before=utcnow() - service.UNCLAIMED_FOR)
     with Session.begin() as session:
         for photo_id in queries.unmasked(session, limit=_MASKED_AT_ONCE):
             enqueue(session, "media.mask", photo_id=str(photo_id))
-    log.info("photos swept", extra={"forgotten": forgotten, "deleted": deleted})
+    log.info("photos swept", extra={"forgotten": forgotten, "ended": ended, "deleted": deleted})

@@ -61,7 +61,7 @@ def found(kind: FindingKind, photo: Photo, *, alike: Photo | None = None, **over
 def test_a_photo_without_a_fault_passes_in_every_kind_once() -> None:
     judged = judge(make(), scene(), alike=None)
 
-    assert [one.kind for one in judged] == list(FindingKind)
+    assert [one.kind for one in judged] == [kind for kind in FindingKind if kind is not FindingKind.ARRIVAL]
     assert [one.passed for one in judged] == [True] * 5
 
 

@@ -32,6 +32,7 @@ from app.geo.types import Point
 from app.media import service as media
 from app.media.models import Photo
 from app.media.queries import find_photos
+from app.media.uploads import direct_among
 from app.notify import service as notify
 from app.notify.keys import tracking_hash, tracking_secret
 from app.reports.errors import DatumMissing, KeyReused, NoPosition, NothingSaid
@@ -77,15 +78,20 @@ class NewReport:
     def content_digest(self, session: Session) -> bytes:
         """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests.
 
-        A photo counts by its bytes, however it came: a second upload of the same file has another id. The language
+        A photo counts by its bytes: sent once more with the form it has another id. One that is uploaded directly
+        counts by its id, which a phone keeps, and which is the same before its bytes arrive and after. The language
         counts as it was sent: a phone that sends a report again may have been set to another language meanwhile.
         """
         named = list(dict.fromkeys(self.photo_ids))
         uploaded = find_photos(session, named) if named else []
+        direct = direct_among(session, named)
         fields = {
             "position": [self.lon, self.lat, self.accuracy, self.datum],
             "words": [self.item, self.description, self.contact, self.language_sent, self.channel, self.same_as],
-            "photos": [*(photo.digest for photo in uploaded), *(photo.digest for photo in self.photos)],
+            "photos": [
+                *(str(photo.id) if photo.id in direct else photo.digest for photo in uploaded),
+                *(photo.digest for photo in self.photos),
+            ],
         }
         return hashlib.sha256(canonical(fields)).digest()
 
