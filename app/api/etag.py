@@ -9,15 +9,20 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import Schema
 
+_BESIDE = "."
+
 
 def entity_tag(version: str) -> str:
     """Give the tag of a version."""
     return hashlib.blake2b(version.encode(), digest_size=12).hexdigest()
 
 
-def answer_conditionally(found: Any, schema: Schema, *, version: str) -> Response:
-    """Answer with a weak ETag of ``version``, or 304 where the client has that version."""
-    tag = entity_tag(version)
+def answer_conditionally(found: Any, schema: Schema, *, version: str, beside: str = "") -> Response:
+    """Answer with a weak ETag of ``version``, or 304 where the client has that version.
+
+    What lies ``beside`` changes the tag too, and no If-Match is refused for it.
+    """
+    tag = entity_tag(version) + (_BESIDE + entity_tag(beside) if beside else "")
     known = request.if_none_match.contains_weak(tag)
     response = Response(status=304) if known else jsonify(schema.dump(found))
     response.set_etag(tag, weak=True)
@@ -38,4 +43,5 @@ def stated_version() -> Callable[[str], bool] | None:
     known = request.if_match
     if "If-Match" not in request.headers:
         return None
-    return lambda version: known.star_tag or known.contains_weak(entity_tag(version))
+    versions = {tag.partition(_BESIDE)[0] for tag in known.as_set(include_weak=True)}
+    return lambda version: known.star_tag or entity_tag(version) in versions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -160,6 +160,13 @@ def photos_of_reports(session: Session, work_order_id: UUID) -> dict[UUID, list[
     for report_id, photo_id in session.execute(statement):
         found.setdefault(report_id, []).append(photo_id)
     return found
+
+
+def photos_of_events(events: Iterable[TimelineEvent]) -> list[UUID]:
+    """Give the photo ids that lines of history name, those of objections and papers too."""
+    contents = [event.payload.content for event in events if event.payload]
+    named = (photo for content in contents for kind in ("photos", "own_photos") for photo in content.get(kind, ()))
+    return [UUID(photo_id) for photo_id in named]
 
 
 def open_spot_checks(

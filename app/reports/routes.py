@@ -147,7 +147,7 @@ def work_order(public_id: str) -> Any:
     """Show a work order to staff, with the explanation of its assignment"""
     with Reading() as session:
         shown = show_work_order(session, public_id, by=current_person())
-    return answer_conditionally(shown, schemas.WorkOrderOut(), version=shown["version"])
+    return answer_conditionally(shown, schemas.WorkOrderOut(), version=shown["version"], beside=shown["beside"])
 
 
 @blp.post("/track/<secret>/confirm")

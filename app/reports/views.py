@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,10 @@ from app.dispatch.queries import open_parts
 from app.fieldwork.queries import checks_of
 from app.media import service as media
 from app.media.links import Kind
+from app.media.models import UploadState
+from app.media.uploads import awaited_among
 from app.reports.models import Report
-from app.reports.queries import photos_of_reports, reports_of
+from app.reports.queries import photos_of_events, photos_of_reports, reports_of
 from app.reports.service import Track
 from app.workorders import queries
 from app.workorders.lifecycle import legal
@@ -25,6 +27,7 @@ from app.workorders.service import check_scope
 
 View = dict[str, Any]
 _FILED = (EventKind.RECEIVED, EventKind.JOINED)
+Awaited = Mapping[UUID, UploadState]
 
 
 def show_picture(photo_id: UUID | str, kind: Kind = Kind.PLAIN) -> dict[str, str]:
@@ -41,10 +44,20 @@ def show_masked(photo_id: UUID | str) -> dict[str, str]:
     return show_picture(photo_id, Kind.MASKED)
 
 
-def show_event(event: TimelineEvent, *, seen: Collection[UUID]) -> View:
+def show_awaited(photo_ids: Iterable[UUID | str], awaited: Awaited) -> list[View]:
+    """Name those of the photos whose picture is not here, with how far each is: a link to it would be broken."""
+    known = [UUID(str(photo_id)) for photo_id in photo_ids]
+    return [{"id": photo_id, "state": awaited[photo_id]} for photo_id in known if photo_id in awaited]
+
+
+def _show_here(photo_ids: Iterable[UUID | str], awaited: Awaited) -> list[dict[str, str]]:
+    return [show_picture(photo_id) for photo_id in photo_ids if UUID(str(photo_id)) not in awaited]
+
+
+def show_event(event: TimelineEvent, *, seen: Collection[UUID], awaited: Awaited) -> View:
     """Show a line of history to the public; where its payload was erased, only kind and time are left.
 
-    Of its photos those of ``seen`` are shown, masked.
+    Of its photos those of ``seen`` are shown, masked, and those of ``awaited`` are named.
     """
     content = event.payload.content if event.payload else {}
     return {
@@ -56,23 +69,27 @@ def show_event(event: TimelineEvent, *, seen: Collection[UUID]) -> View:
         "until": content.get("until"),
         "declined": content.get("declined"),
         "photos": [show_masked(photo_id) for photo_id in content.get("photos", ()) if UUID(photo_id) in seen],
+        "awaited": show_awaited(content.get("photos", ()), awaited),
     }
 
 
-def _show_to(report: Report, event: TimelineEvent, seen: Collection[UUID]) -> View:
+def _show_to(report: Report, event: TimelineEvent, found: Track) -> View:
     """Show a line to a reporter, with the words and photos that are their own; nobody else's are shown."""
-    shown = show_event(event, seen=seen) | {"own_words": None}
+    shown = show_event(event, seen=found.seen, awaited=found.awaited) | {"own_words": None}
     content = event.payload.content if event.payload else {}
     if content.get("report") == str(report.id):
         said = content.get("reason") if event.kind is EventKind.OBJECTED else None
         shown["own_words"] = (report.description if event.kind in _FILED else said) or None
-        shown["photos"] += [show_picture(photo_id) for photo_id in content.get("own_photos", ())]
+        own = content.get("own_photos", ())
+        shown["photos"] += _show_here(own, found.awaited)
+        shown["awaited"] += show_awaited(own, found.awaited)
     return shown
 
 
 def show_track(found: Track) -> View:
     """Show a report to the one who sent it."""
     report, work_order = found.report, found.work_order
+    photo_ids = [photo.id for photo in found.photos]
     return {
         "number": report.number,
         "tracking_url": found.tracking_url,
@@ -88,8 +105,9 @@ def show_track(found: Track) -> View:
         "due_at": work_order.promise,
         "hold_until": work_order.hold_until,
         "steps": found.steps,
-        "events": [_show_to(report, event, found.seen) for event in found.events],
-        "photos": [show_picture(photo.id) for photo in found.photos],
+        "events": [_show_to(report, event, found) for event in found.events],
+        "photos": _show_here(photo_ids, found.awaited),
+        "awaited": show_awaited(photo_ids, found.awaited),
         "attribution": found.city.attribution,
     }
 
@@ -98,7 +116,12 @@ def version_of(found: Track) -> str:
     """Give what changes whenever the view of a report does."""
     work_order = found.work_order
     seen = " ".join(sorted(map(str, found.seen)))
-    return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version} {seen}"
+    photos = f"{seen} {_version_of_awaited(found.awaited)}"
+    return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version} {photos}"
+
+
+def _version_of_awaited(awaited: Awaited) -> str:
+    return " ".join(sorted(f"{photo_id}={state}" for photo_id, state in awaited.items()))
 
 
 def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
@@ -109,6 +132,9 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
     lead = next((part for part in parts if part.part is Part.LEAD), None)
     survivor = session.get(WorkOrder, work_order.merged_into) if work_order.merged_into else None
     photos = photos_of_reports(session, work_order.id)
+    events = queries.history(session, work_order.id, public_only=False)
+    reported = [photo_id for photo_ids in photos.values() for photo_id in photo_ids]
+    awaited = awaited_among(session, [*reported, *photos_of_events(events)])
     return {
         "id": work_order.public_id,
         "state": work_order.state,
@@ -134,19 +160,22 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
         "parts": parts,
         "checks": checks_of(session, work_order.id),
         "deadlines": queries.deadlines(session, work_order.id),
-        "events": [_show_line(event) for event in queries.history(session, work_order.id, public_only=False)],
-        "reports": [_show_report(report, photos) for report in reports_of(session, work_order.id)],
+        "events": [_show_line(event, awaited) for event in events],
+        "reports": [_show_report(report, photos, awaited) for report in reports_of(session, work_order.id)],
         "version": work_order.version,
+        # A photo that comes late is no step: who read it before may still act, and who reads again sees it.
+        "beside": _version_of_awaited(awaited),
     }
 
 
-def _show_line(event: TimelineEvent) -> View:
+def _show_line(event: TimelineEvent, awaited: Awaited) -> View:
     content = event.payload.content if event.payload else {}
-    seen = [*content.get("photos", ()), *content.get("own_photos", ())]
+    brought = photos_of_events([event])
     return {
-        **show_event(event, seen=()),
+        **show_event(event, seen=(), awaited=awaited),
         "content": content,
-        "photos": [show_picture(photo_id) for photo_id in seen],
+        "photos": _show_here(brought, awaited),
+        "awaited": show_awaited(brought, awaited),
         "number": event.number,
         "by": event.by,
         "public": event.public,
@@ -154,7 +183,8 @@ def _show_line(event: TimelineEvent) -> View:
     }
 
 
-def _show_report(report: Report, photos: dict[UUID, list[UUID]]) -> View:
+def _show_report(report: Report, photos: dict[UUID, list[UUID]], awaited: Awaited) -> View:
+    photo_ids = photos.get(report.id, ())
     return {
         "number": report.number,
         "filed_at": report.filed_at,
@@ -164,5 +194,6 @@ def _show_report(report: Report, photos: dict[UUID, list[UUID]]) -> View:
         "lat": report.position.lat,
         "accuracy_m": report.accuracy_m,
         "position_source": report.position_source.value,
-        "photos": [show_picture(photo_id) for photo_id in photos.get(report.id, ())],
+        "photos": _show_here(photo_ids, awaited),
+        "awaited": show_awaited(photo_ids, awaited),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from app.media.models import Photo
 from app.media.queries import find_photos
 from app.reports.models import Rating
 from app.reports.queries import POOR, has_confirmed, last_objection, rating_of
@@ -121,6 +123,11 @@ def was_taken(session: Session, draft: Answer) -> bool:
     said = last_objection(session, found.report.id, found.work_order)
     if draft.step is not Step.OBJECT or said is None or found.work_order.state not in OPEN:
         return False
-    mine = {photo.digest for photo in find_photos(session, draft.photo_ids)}
-    theirs = {photo.digest for photo in find_photos(session, [UUID(photo) for photo in said.get("own_photos", ())])}
+    brought = [UUID(photo_id) for photo_id in said.get("own_photos", ())]
+    mine, theirs = (_bytes_of(find_photos(session, photo_ids)) for photo_ids in (draft.photo_ids, brought))
     return (said.get("reason"), theirs) == (draft.reason(), mine)
+
+
+def _bytes_of(photos: Sequence[Photo]) -> set[str]:
+    """Name photos by their bytes; one that has not arrived is like no other."""
+    return {photo.digest if photo.arrived_at else str(photo.id) for photo in photos}

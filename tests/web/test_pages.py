@@ -22,7 +22,7 @@ from app.accounts.roles import Role
 from app.catalogue.city import current_city
 from app.db import utcnow
 from app.geo.datums import Datum
-from app.media.models import Photo
+from app.media.models import Photo, UploadState
 from app.notify.keys import tracking_secret
 from app.reports.models import Rating, Report
 from app.reports.service import show
@@ -586,6 +586,7 @@ def test_every_text_is_there_in_every_language_and_none_is_unused() -> None:
     public = [kind for kind in EventKind if kind not in INTERNAL]
     for prefix, members in (("step", Step), ("state", State), ("kind", public), ("datum", Datum)):
         used |= {f"{prefix}_{each.value}" for each in members}
+    used |= {f"awaited_{state.value}" for state in UploadState if state is not UploadState.READY}
     used |= {f"fault_{name}" for name in (*FIELDS, "overall", "reason", "comment") if name != "same_as"}
     used |= {f"rate_{name}" for name in STARS} | {f"thanks_{thanks.value}" for thanks in Thanks}
     used = {key for key in used if not key.endswith("_")}

@@ -9,7 +9,7 @@ from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import LineOut
 from app.reports.models import CheckKind, SampleReason
 from app.reports.schemas.intake import DESCRIPTION_LENGTH
-from app.reports.schemas.track import EventOut, PictureOut
+from app.reports.schemas.track import AwaitedOut, EventOut, PictureOut
 from app.workorders.lifecycle import Action, Outcome, State
 from app.workorders.models import DeadlineKind
 
@@ -93,6 +93,7 @@ class StaffReportOut(Schema):
     accuracy_m = fields.Float(required=True)
     position_source = fields.String(required=True)
     photos = fields.List(fields.Nested(PictureOut), required=True)
+    awaited = fields.List(fields.Nested(AwaitedOut), required=True)
 
 
 class StaffEventOut(EventOut):

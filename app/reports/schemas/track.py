@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from app.api.fields import Text, photos_field
 from app.catalogue.schemas import NamesOut
+from app.media.models import UploadState
 from app.reports.schemas.intake import DESCRIPTION_LENGTH
 from app.reports.steps import Progress
 from app.workorders.lifecycle import State, Step
@@ -49,6 +50,13 @@ class PictureOut(Schema):
     small = fields.Url(required=True)
 
 
+class AwaitedOut(Schema):
+    """A photo whose picture is not here: on its way, not readable, or never arrived."""
+
+    id = fields.UUID(required=True)
+    state = fields.Enum(UploadState, by_value=True, required=True)
+
+
 class DeclinedOut(Schema):
     """Why the city does not take it on, and what would change that."""
 
@@ -71,6 +79,7 @@ class EventOut(Schema):
     unit = fields.Nested(NamesOut, required=True, allow_none=True)
     note = fields.String(required=True, allow_none=True)
     photos = fields.List(fields.Nested(PictureOut), required=True)
+    awaited = fields.List(fields.Nested(AwaitedOut), required=True)
 
 
 class ReportOut(Schema):
@@ -94,6 +103,7 @@ class ReportOut(Schema):
     hold_until = fields.AwareDateTime(required=True, allow_none=True)
     steps = fields.List(fields.Nested(StepOut), required=True)
     photos = fields.List(fields.Nested(PictureOut), required=True)
+    awaited = fields.List(fields.Nested(AwaitedOut), required=True)
     attribution = fields.String(required=True, metadata={"description": "Whose data the answer rests on"})
 
 

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session, joinedload
 from app.catalogue.city import City, current_city
 from app.catalogue.models import Unit
 from app.dispatch.service import lead_assignment
-from app.media.models import Photo
+from app.media.models import Photo, UploadState
 from app.media.queries import public_among
+from app.media.uploads import awaited_among
 from app.notify.keys import tracking_hash, tracking_url
 from app.reports.errors import NoSuchReport
 from app.reports.models import How, Report, ReportLink
-from app.reports.queries import photos_of_report
+from app.reports.queries import photos_of_events, photos_of_report
 from app.reports.steps import PublicStep, public_steps
 from app.workorders.models import TimelineEvent, WorkOrder
 from app.workorders.queries import history
@@ -28,6 +29,7 @@ class Track:
     """A report as its reporter sees it, with the public history of its work order.
 
     ``photos`` are the reporter's own; ``seen`` are those of history that everybody may see, masked.
+    ``awaited`` are those of both whose picture is not here.
     """
 
     report: Report
@@ -38,6 +40,7 @@ class Track:
     events: Sequence[TimelineEvent]
     photos: Sequence[Photo]
     seen: frozenset[UUID]
+    awaited: dict[UUID, UploadState]
     city: City
 
     @property
@@ -75,6 +78,7 @@ def show(session: Session, report: Report) -> Track:
     work_order, how = session.execute(statement).one()
     lead = lead_assignment(session, work_order)
     events = history(session, work_order.id, public_only=True)
+    photos = photos_of_report(session, report.id)
     return Track(
         report=report,
         work_order=work_order,
@@ -82,13 +86,13 @@ def show(session: Session, report: Report) -> Track:
         unit=lead.unit if lead else None,
         steps=public_steps(work_order.state, events),
         events=events,
-        photos=photos_of_report(session, report.id),
+        photos=photos,
         seen=_seen(session, events),
+        awaited=awaited_among(session, [*(photo.id for photo in photos), *photos_of_events(events)]),
         city=current_city(session),
     )
 
 
 def _seen(session: Session, events: Sequence[TimelineEvent]) -> frozenset[UUID]:
     """Give the photos of a history that everybody may see."""
-    contents = [event.payload.content for event in events if event.payload]
-    return public_among(session, [UUID(photo_id) for content in contents for photo_id in content.get("photos", ())])
+    return public_among(session, photos_of_events(events))
