@@ -281,7 +281,7 @@ def _parts(stream: Readable, size: int) -> Iterator[bytes]:
 
 
 def _write_beside(path: Path, parts: Iterable[bytes]) -> Path:
-    """Write the parts durably to a new file in the folder of ``path``; after a fault nothing is left of it."""
+    """Write the parts durably to a new file in the folder of ``path``; whatever goes wrong, nothing is left."""
     descriptor, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
     part = Path(name)
     try:
@@ -290,7 +290,7 @@ def _write_beside(path: Path, parts: Iterable[bytes]) -> Path:
                 stream.write(one)
             stream.flush()
             os.fsync(descriptor)
-    except (OSError, EOFError):
+    except BaseException:
         part.unlink(missing_ok=True)
         raise
     return part

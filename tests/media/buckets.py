@@ -28,10 +28,15 @@ class S3Server:
     endpoint: str
     root: Path
 
-    def open(self, bucket: str, *, secret_key: str = SECRET_KEY) -> S3Store:
+    def open(self, bucket: str, *, secret_key: str = SECRET_KEY, public_endpoint: str = "") -> S3Store:
         """Open a store over a bucket."""
         return S3Store(
-            endpoint=self.endpoint, bucket=bucket, region="us-east-1", access_key=ACCESS_KEY, secret_key=secret_key
+            endpoint=self.endpoint,
+            bucket=bucket,
+            region="us-east-1",
+            access_key=ACCESS_KEY,
+            secret_key=secret_key,
+            public_endpoint=public_endpoint,
         )
 
 
