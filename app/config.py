@@ -125,8 +125,8 @@ def _object_store_faults(values: Mapping[str, object]) -> list[str]:
     if not endpoint:
         return []
     faults = [f"{name.upper()} is missing beside S3_ENDPOINT" for name in _BESIDE_S3 if not values.get(name)]
-    for name in ("s3_endpoint", "s3_public_endpoint"):
-        parts = urlsplit(str(values.get(name, endpoint)))
+    addresses = {name: urlsplit(str(values[name])) for name in ("s3_endpoint", "s3_public_endpoint") if name in values}
+    for name, parts in addresses.items():
         if parts.scheme not in ("http", "https") or not parts.hostname:
             faults.append(f"{name.upper()} is no address of the form https://HOST")
     return faults

@@ -101,6 +101,12 @@ def test_a_bucket_is_read_and_its_secret_never_shown() -> None:
     assert "made-up-secret'" not in repr(settings)
 
 
+def test_where_clients_reach_the_bucket_is_an_address() -> None:
+    assert fault(**S3, S3_PUBLIC_ENDPOINT="photos.example.org") == (
+        "S3_PUBLIC_ENDPOINT is no address of the form https://HOST. See docs/settings.md."
+    )
+
+
 def test_what_is_missing_beside_an_endpoint_is_named() -> None:
     assert fault(S3_ENDPOINT="s3.example.org") == (
         "S3_BUCKET is missing beside S3_ENDPOINT; S3_ACCESS_KEY is missing beside S3_ENDPOINT; "

@@ -184,6 +184,7 @@ def mark_ready(session: Session, photo_id: UUID, attempt: int, accepted: Accepte
     _turn(upload, UploadState.READY, now=now)
     session.flush()
     enqueue(session, "media.render", photo_id=str(photo_id))
+    enqueue(session, "reports.compare_place", photo_id=str(photo_id))
     _tell(session, [photo_id])
     return True
 

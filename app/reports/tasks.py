@@ -1,4 +1,4 @@
-"""Jobs of reports: draw the sample of a repair, close what met silence."""
+"""Jobs of reports: draw the sample of a repair, look at late photos, close what met silence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.catalogue.city import current_city
 from app.catalogue.errors import NoCity
 from app.db import Session, utcnow
 from app.jobs import PATIENT, queue
-from app.reports.service import after_fix
+from app.reports.service import after_fix, late
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,13 @@ def sample(work_order_id: str, round_number: int) -> None:
     """Decide whether a repair is checked before it closes."""
     with Session.begin() as session:
         after_fix.sample(session, UUID(work_order_id), round_number, now=utcnow())
+
+
+@queue.task(name="reports.compare_place", retry=PATIENT)
+def compare_place(photo_id: str) -> None:
+    """Look whether a photo that came after its report was taken where the report says."""
+    with Session.begin() as session:
+        late.compare_place(session, UUID(photo_id))
 
 
 @queue.periodic(cron="* * * * *")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import io
 import os
 import resource
 import time
@@ -99,6 +100,18 @@ def test_what_is_put_is_there(store: ObjectStore, root: Path) -> None:
     with store.open(KEY) as stream:
         assert stream.read(2) == b"by"
     assert files(root) == [DIGEST]
+
+
+def test_a_stream_is_stored_whole_or_not_at_all(store: ObjectStore, root: Path) -> None:
+    data = os.urandom(200_000)
+
+    whole = store.put_from(KEY, io.BytesIO(data + b"more"), len(data))
+    cut = store.put_from(rendition_key(DIGEST, 320), io.BytesIO(data), len(data) + 1)
+
+    assert (whole, cut) == (True, False)
+    assert store.get(KEY) == data
+    assert files(root) == [DIGEST]
+    assert (store.size(KEY), store.size(rendition_key(DIGEST, 320))) == (len(data), None)
 
 
 def test_a_second_put_replaces_the_first_and_renews_its_time(store: ObjectStore, root: Path) -> None:

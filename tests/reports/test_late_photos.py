@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.roles import Role
 from app.db import utcnow
+from app.dispatch.service.waiting import PHOTO_FAR
 from app.fieldwork.evidence import judge_late
 from app.fieldwork.models import EvidenceCheck, Verdict
 from app.fieldwork.queries import checks_of
@@ -24,6 +26,7 @@ from app.media.models import DirectUpload, Photo
 from app.media.store import upload_key
 from app.media.uploads import Announced
 from app.notify.keys import tracking_secret
+from app.reports import tasks as tasks_of_reports
 from app.reports.errors import KeyReused, NoPosition
 from app.reports.models import Report
 from app.reports.service import NewReport, file_report, object_to, show
@@ -189,6 +192,22 @@ def test_staff_see_what_is_on_its_way_and_may_act_on_what_they_read_before(
     assert (after.status_code, unchanged.status_code) == (200, 304)
     assert len(after.json["reports"][0]["photos"]) == 1
     assert (taken.status_code, stale.status_code) == (200, 412)
+
+
+@pytest.mark.parametrize(("degrees", "far"), [(0.0015, False), (0.0025, True)])
+def test_a_late_photo_from_far_away_is_flagged(shenzhen: Session, shared: Path, degrees: float, far: bool) -> None:
+    data = (shared / "data/photos/sz_yuehai_SYNTHETIC_GPS.jpg").read_bytes()
+    (accepted,) = media.accept(media.current(), [media.Upload("a.jpg", data)])
+    assert accepted.position
+    late = announce(shenzhen, data)
+    report = file_with(shenzhen, late, lon=accepted.position.lon + degrees, lat=accepted.position.lat)
+    work_order = show(shenzhen, report).work_order
+    arrive(shenzhen, late, data)
+
+    tasks_of_reports.compare_place(str(late))
+
+    shenzhen.refresh(work_order)
+    assert (PHOTO_FAR in work_order.flags) == far
 
 
 def fixed_with(session: Session, *photo_ids: UUID) -> tuple[Report, EvidenceCheck]:
