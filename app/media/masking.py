@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.jobs import enqueue
-from app.media.errors import NoSuchRendition, StoreUnavailable
+from app.media.errors import NoSuchRendition, NotReady, StoreUnavailable
 from app.media.masks import is_box
 from app.media.models import Decision, Photo, PhotoDecision
 from app.media.service import SIZES, Media
@@ -67,10 +67,13 @@ def note_mask_fault(session: Session, photo_id: UUID, fault: str) -> None:
 
 
 def lock_photo(session: Session, photo_id: UUID) -> Photo:
-    """Lock a photo and read it again. Raises NoSuchRendition."""
+    """Lock a photo and read it again. Raises NoSuchRendition, NotReady where nobody can have seen it yet."""
     photo = session.get(Photo, photo_id, with_for_update=True, populate_existing=True)
     if photo is None:
         raise NoSuchRendition
+    if photo.arrived_at is None:
+        # Released unseen it would be shown as it comes, without the detector's boxes.
+        raise NotReady
     return photo
 
 

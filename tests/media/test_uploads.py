@@ -376,6 +376,18 @@ def test_what_cannot_be_taken_is_said_before_anything_is_sent(
     assert [error["pointer"] for error in answer.get_json()["errors"]] == [pointer]
 
 
+def test_announcing_and_putting_are_limited_as_filing_is(by_folder: Phone) -> None:
+    announced = by_folder.announce()
+    config = by_folder.browser.application.config
+    before, config["REPORTS_PER_MINUTE"] = config["REPORTS_PER_MINUTE"], 1
+
+    statuses = [by_folder.put(announced["upload"]) for _ in range(2)]
+    another = by_folder.browser.post("/api/v1/photos", json={"media_type": "image/jpeg", "size": 5})
+
+    config["REPORTS_PER_MINUTE"] = before
+    assert (statuses, another.status_code) == ([200, 429], 429)
+
+
 @pytest.mark.parametrize("link", ["state_url", "arrived_url"])
 def test_the_links_are_secret(by_folder: Phone, link: str) -> None:
     announced, another = by_folder.announce(), by_folder.announce()

@@ -194,6 +194,20 @@ def test_staff_see_what_is_on_its_way_and_may_act_on_what_they_read_before(
     assert (taken.status_code, stale.status_code) == (200, 412)
 
 
+def test_nobody_releases_a_picture_that_nobody_can_have_seen(client: FlaskClient, shenzhen: Session) -> None:
+    late = announce(shenzhen)
+    file_with(shenzhen, late)
+    _, token = make_person(shenzhen, Role.DISPATCHER)
+    signed_in = {"Authorization": f"Bearer {token}"}
+
+    before = client.post(f"/api/v1/photos/{late}/release", headers=signed_in)
+    arrive(shenzhen, late)
+    after = client.post(f"/api/v1/photos/{late}/release", headers=signed_in)
+
+    assert (before.status_code, after.status_code) == (404, 200)
+    assert before.get_json()["type"].endswith("#not-ready")
+
+
 @pytest.mark.parametrize(("degrees", "far"), [(0.0015, False), (0.0025, True)])
 def test_a_late_photo_from_far_away_is_flagged(shenzhen: Session, shared: Path, degrees: float, far: bool) -> None:
     data = (shared / "data/photos/sz_yuehai_SYNTHETIC_GPS.jpg").read_bytes()
