@@ -26,6 +26,7 @@ def make(session: Session, **over: Any) -> Photo:
         "orientation": 1,
         "taken_zone_known": False,
         "stored_at": NOW,
+        "arrived_at": NOW,
         "claimed_at": NOW,
     }
     photo = Photo(**(values | over))

@@ -184,4 +184,7 @@ def test_no_route_gives_an_original(app: Flask) -> None:
         "/api/v1/photos/<uuid:photo_id>/masked/<int:size>.jpg",
     ]
     answers = {rule.rsplit("/", 1)[1] for rule in rules if rule not in pictures}
-    assert answers == {"<uuid:photo_id>", "masks", "release", "hide", "show"}
+    of_staff = {"<uuid:photo_id>", "masks", "release", "hide", "show"}
+    assert answers == of_staff | {"photos", "upload", "arrived", "content"}
+    (content,) = [rule for rule in app.url_map.iter_rules() if rule.rule.endswith("/content")]
+    assert content.methods == {"PUT", "OPTIONS"}
