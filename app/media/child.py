@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, TypeAlias
 
 from app.media import masks, picture, render, wire
+from app.media.formats import Format
 
 # 50 megapixels are 200 MB in Pillow; the worst case (WebP, 810 MB measured) holds four of these at a time.
 MEMORY_BYTES = 1 << 30
@@ -60,8 +61,11 @@ def do(job: dict[str, Any], data: bytes) -> Answer:
     """Probe a picture, or make renditions of it where the job names sizes, masked ones where it names boxes."""
     if not job["sizes"]:
         return picture.probe(data), b""
-    boxes = job.get("boxes")
-    made = render.render(data, job["sizes"]) if boxes is None else masks.mask(data, boxes, job["sizes"])
+    boxes, formats = job.get("boxes"), [Format(name) for name in job["formats"]]
+    if boxes is None:
+        made = render.render(data, job["sizes"], formats)
+    else:
+        made = masks.mask(data, boxes, job["sizes"], formats)
     return {"lengths": [len(one) for one in made]}, b"".join(made)
 
 

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 def rendition_path(key: bytes, photo_id: UUID, size: int, kind: Kind = Kind.PLAIN) -> str:
     """Give the path and query of a rendition; ``size`` is its longest side in pixels."""
     folder = "masked/" if kind is Kind.MASKED else ""
-    return f"/api/v1/photos/{photo_id}/{folder}{size}.jpg?sig={_sign_link(key, photo_id, size, kind)}"
+    return f"/api/v1/photos/{photo_id}/{folder}{size}?sig={_sign_link(key, photo_id, size, kind)}"
 
 
 def verify(key: bytes, photo_id: UUID, size: int, signature: str, kind: Kind = Kind.PLAIN) -> bool:

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from app.jobs import enqueue
 from app.media.errors import NoSuchRendition, NotReady, StoreUnavailable
+from app.media.formats import Format
 from app.media.masks import is_box
 from app.media.models import Decision, Photo, PhotoDecision
-from app.media.service import SIZES, Media
+from app.media.service import SIZES, VARIANTS, Media
 from app.media.store import NoSuchObject, masked_key, rendition_key
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,9 @@ def make_masked(media: Media, photo: Photo) -> tuple[Boxes, bool]:
     if media.detector is not None and looks:
         # A child is not believed: what is no box in the picture is left out.
         boxes = [box for box in media.detector.find(plain) if is_box(box)]
-    for size, picture in zip(SIZES, media.prober.mask(plain, boxes, SIZES), strict=True):
-        media.store.put(masked_key(photo.digest, photo.id, photo.mask_revision, size), picture)
+    made = media.prober.mask(plain, boxes, SIZES, tuple(Format))
+    for variant, picture in zip(VARIANTS, made, strict=True):
+        media.store.put(masked_key(photo.digest, photo.id, photo.mask_revision, *variant), picture)
     return boxes, looks
 
 
@@ -56,8 +58,8 @@ def mark_masked(
     statement = update(Photo).where(Photo.id == photo.id, Photo.mask_revision == photo.mask_revision)
     done = session.scalars(statement.values(values).returning(Photo.id)).one_or_none() is not None
     # What was masked less than now must not lie about; a deletion that fails is no harm, no link leads to it.
-    for size in SIZES if done and photo.mask_revision else ():
-        media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, size))
+    for variant in VARIANTS if done and photo.mask_revision else ():
+        media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, *variant))
     return done
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from PIL import Image
 
 from app.media import picture
-from app.media.pixels import fitted, shrunk
-from app.media.render import encode
+from app.media.formats import Format
+from app.media.render import encode_all
 
 # A detector's box ends at the brows and the chin: hair, ears and neck tell who it is too.
 PADDING = 0.25
@@ -23,8 +23,10 @@ PADDING = 0.25
 CELLS = 4
 
 
-def mask(data: bytes, boxes: Sequence[dict[str, Any]], sizes: Sequence[int]) -> list[bytes]:
-    """Pixelate the boxes of a picture and make one JPEG for each size of what is left. Raises Refusal.
+def mask(
+    data: bytes, boxes: Sequence[dict[str, Any]], sizes: Sequence[int], formats: Sequence[Format] = (Format.JPEG,)
+) -> list[bytes]:
+    """Pixelate the boxes of a picture and make each size in each format of what is left. Raises Refusal.
 
     The smaller ones are made from the pixelated one: nothing of what lay below can come through.
     """
@@ -33,7 +35,7 @@ def mask(data: bytes, boxes: Sequence[dict[str, Any]], sizes: Sequence[int]) -> 
     shown = image.convert("RGB")
     for box in boxes:
         pixelate(shown, padded(box, shown.size))
-    return [encode(shrunk(shown, fitted(shown.size, size))) for size in sizes]
+    return encode_all(shown, sizes, formats)
 
 
 def padded(box: dict[str, Any], size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from app.media import wire
 from app.media.errors import DecoderUnavailable
+from app.media.formats import Format
 
 log = logging.getLogger(__name__)
 
@@ -168,18 +169,24 @@ class Prober:
         position = facts.pop("position")
         return Probe(**facts, taken_at=taken_at, taken_zone_known=known, position=position and tuple(position))
 
-    def render(self, data: bytes, sizes: Sequence[int]) -> list[bytes]:
-        """Make a JPEG for each size, the longest side in pixels. Raises as ``probe`` does."""
-        return self._make({"sizes": list(sizes)}, data)
+    def render(self, data: bytes, sizes: Sequence[int], formats: Sequence[Format] = (Format.JPEG,)) -> list[bytes]:
+        """Make each size, the longest side in pixels, in each format; size by size. Raises as ``probe`` does."""
+        return self._make({"sizes": list(sizes), "formats": list(formats)}, data)
 
-    def mask(self, data: bytes, boxes: Sequence[dict[str, Any]], sizes: Sequence[int]) -> list[bytes]:
-        """Pixelate boxes and make a JPEG for each size, the longest side in pixels. Raises as ``probe`` does."""
-        return self._make({"sizes": list(sizes), "boxes": list(boxes)}, data)
+    def mask(
+        self,
+        data: bytes,
+        boxes: Sequence[dict[str, Any]],
+        sizes: Sequence[int],
+        formats: Sequence[Format] = (Format.JPEG,),
+    ) -> list[bytes]:
+        """Pixelate boxes and make each size in each format, in the order of ``render``. Raises as ``probe`` does."""
+        return self._make({"sizes": list(sizes), "formats": list(formats), "boxes": list(boxes)}, data)
 
     def _make(self, job: dict[str, Any], data: bytes) -> list[bytes]:
         header, made = self._ask(job, data, seconds=RENDER_SECONDS)
-        sizes = job["sizes"]
-        ends = [sum(header["lengths"][: count + 1]) for count in range(len(sizes))]
+        count = len(job["sizes"]) * len(job["formats"])
+        ends = [sum(header["lengths"][: place + 1]) for place in range(count)]
         return [made[end - length : end] for end, length in zip(ends, header["lengths"], strict=True)]
 
     def _ask(self, job: dict[str, Any], data: bytes, *, seconds: float) -> tuple[dict[str, Any], bytes]:

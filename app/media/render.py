@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image, ImageCms
 
 from app.media import exif, picture
+from app.media.formats import Format
 from app.media.pixels import TURNS, fitted, in_eight_bits, on_white, resizable, shrunk
 
-QUALITY = 80
+# Of like quality (36.4 dB) for a photo of 1600 pixels: JPEG 307 kB in 32 ms, WebP 219 kB in 80 ms. WebP's own default,
+# method 4, takes 180 ms to save another three hundredths.
+_OPTIONS: dict[Format, dict[str, Any]] = {
+    Format.JPEG: {"quality": 80, "progressive": True},
+    Format.WEBP: {"quality": 77, "method": 2},
+}
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def render(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Make one JPEG for each size, the longest side in pixels; none is larger than the picture. Raises Refusal.
+def render(data: bytes, sizes: Sequence[int], formats: Sequence[Format] = (Format.JPEG,)) -> list[bytes]:
+    """Make each size in each format, the longest side in pixels; none is larger than the picture. Raises Refusal.
 
     The largest is made from the picture, each smaller one from it. Turning comes after shrinking: it costs less.
     """
@@ -27,7 +34,7 @@ def render(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     turn = TURNS.get(exif.read(image).orientation)
     small = on_white(in_eight_bits(shrunk(resizable(image), largest)))
     upright = in_srgb(small if turn is None else small.transpose(turn), image.info.get("icc_profile"))
-    return [encode(shrunk(upright, fitted(upright.size, size))) for size in sizes]
+    return encode_all(upright, sizes, formats)
 
 
 def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -43,11 +50,17 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def encode(image: Image.Image) -> bytes:
-    """Write a progressive JPEG with nothing but the picture."""
+def encode_all(image: Image.Image, sizes: Sequence[int], formats: Sequence[Format]) -> list[bytes]:
+    """Write a picture in each size, and that in each format: the first size's formats come first."""
+    shown = (shrunk(image, fitted(image.size, size)) for size in sizes)
+    return [encode(one, kind) for one in shown for kind in formats]
+
+
+def encode(image: Image.Image, kind: Format = Format.JPEG) -> bytes:
+    """Write a file with nothing but the picture."""
     bare = image.copy()
-    # Pillow copies a comment from here into the file.
+    # Pillow copies comments, EXIF and profiles from here into the file.
     bare.info.clear()
     target = io.BytesIO()
-    bare.save(target, "JPEG", quality=QUALITY, progressive=True)
+    bare.save(target, kind.name, **_OPTIONS[kind])
     return target.getvalue()

@@ -14,6 +14,7 @@ from app.api.ratelimit import limited
 from app.db import Reading, Session
 from app.media import links, queries, service, uploads
 from app.media.errors import NothingArrived
+from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import DirectUpload, UploadState
 from app.media.schemas import AnnouncedAgainIn, AnnouncedIn, ContentSchema, SignatureSchema, UploadOut
@@ -24,6 +25,8 @@ blp = Blueprint("photos", __name__, url_prefix="/api/v1/photos", description="Pi
 # A plain one is for the eyes of one: no shared cache keeps it. A masked one may be hidden or masked anew at any time.
 _IMMUTABLE = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "public, no-cache"
+_BINARY = {"type": "string", "format": "binary"}
+_EACH_FORMAT = {"responses": {"200": {"content": {kind.media_type: {"schema": _BINARY} for kind in Format}}}}
 
 _SECRET = {"Cache-Control": "no-store"}
 Shown = tuple[dict[str, Any], int, dict[str, str]]
@@ -138,10 +141,11 @@ def _show(upload: DirectUpload, *, status: int = 200) -> Shown:
     return shown, status, _SECRET
 
 
-@blp.get("/<uuid:photo_id>/<int:size>.jpg")
+@blp.get("/<uuid:photo_id>/<int:size>")
 @public
 @blp.arguments(SignatureSchema, location="query")
-@blp.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+@blp.response(200, _BINARY, content_type=Format.JPEG.media_type)
+@blp.doc(**_EACH_FORMAT)
 @blp.alt_response(206, description="The part that `Range` asks for, of the picture that `If-Range` names")
 @blp.alt_response(304, description="The caller has this picture already (`If-None-Match`)")
 @blp.alt_response(416, description="The part begins behind the end of the picture")
@@ -151,10 +155,11 @@ def show_rendition(query: dict[str, Any], photo_id: UUID, size: int) -> Response
     return _send(photo_id, size, query["sig"], Kind.PLAIN)
 
 
-@blp.get("/<uuid:photo_id>/masked/<int:size>.jpg")
+@blp.get("/<uuid:photo_id>/masked/<int:size>")
 @public
 @blp.arguments(SignatureSchema, location="query")
-@blp.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+@blp.response(200, _BINARY, content_type=Format.JPEG.media_type)
+@blp.doc(**_EACH_FORMAT)
 @blp.alt_response(404, description="No such picture, a wrong signature, or not to be seen (then with Retry-After)")
 def show_masked(query: dict[str, Any], photo_id: UUID, size: int) -> Response:
     """Show the picture that everybody may see: faces and number plates that were found are pixelated"""
@@ -163,12 +168,26 @@ def show_masked(query: dict[str, Any], photo_id: UUID, size: int) -> Response:
 
 def _send(photo_id: UUID, size: int, signature: str, kind: Kind) -> Response:
     with Reading() as session:
-        picture, tag = service.show(session, service.current(), photo_id, size, signature=signature, kind=kind)
-    response = Response(picture, content_type="image/jpeg")
-    response.set_etag(tag)
+        shown = service.show(
+            session, service.current(), photo_id, size, signature=signature, kind=kind, wanted=_wanted()
+        )
+    response = Response(shown.data, content_type=shown.kind.media_type)
+    response.set_etag(shown.tag)
+    response.vary.add("Accept")
     response.headers["Cache-Control"] = _IMMUTABLE if kind is Kind.PLAIN else _ASK_AGAIN
     response.headers["Content-Disposition"] = "inline"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A slow network gets the rest of a picture, not all of it again; the tag is strong, so parts fit together.
-    response.make_conditional(request, accept_ranges=True, complete_length=len(picture))
+    response.make_conditional(request, accept_ranges=True, complete_length=len(shown.data))
     return response
+
+
+def _wanted() -> Format:
+    """Give WebP to who names it and likes it no less than JPEG (RFC 9110, 12.5.1), JPEG to everybody else.
+
+    A wildcard is no word for WebP: programs that send one do not read every format.
+    """
+    asked, webp = request.accept_mimetypes, Format.WEBP.media_type
+    named = any(name.lower() == webp for name, _ in asked)
+    liked = asked.quality(webp) > 0 and asked.quality(webp) >= asked.quality(Format.JPEG.media_type)
+    return Format.WEBP if named and liked else Format.JPEG

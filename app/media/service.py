@@ -9,8 +9,9 @@ import datetime as dt
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from itertools import islice
+from itertools import islice, product
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -30,6 +31,7 @@ from app.media.errors import (
     TooManyPhotos,
     UnreadablePhoto,
 )
+from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import Photo
 from app.media.probe import Detector, HaarDetector, Probe, Prober, Undecodable
@@ -50,6 +52,8 @@ log = logging.getLogger(__name__)
 MOST_PHOTOS = 6
 MOST_BYTES = 20_000_000
 SIZES = (1600, 320)
+# What is made of a photo, in the order in which the decoders give it.
+VARIANTS = tuple(product(SIZES, Format))
 UNCLAIMED_FOR = dt.timedelta(hours=24)
 _NAME_LENGTH = 100
 _SWEEP_BATCH = 1000
@@ -81,6 +85,15 @@ class Accepted:
     direction: float | None
     dhash: int | None = None
     sharpness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A rendition as it is sent: its bytes, their format, and the entity tag of both."""
+
+    data: bytes
+    kind: Format
+    tag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +257,9 @@ def make_renditions(media: Media, photo: Photo) -> None:
     except NoSuchObject as error:
         # It was put before its row was written: a folder that is not mounted, a backup that is not all back yet.
         raise StoreUnavailable("The original is not in the store.") from error
-    for size, picture in zip(SIZES, media.prober.render(original, SIZES), strict=True):
-        media.store.put(rendition_key(photo.digest, size), picture)
+    made = media.prober.render(original, SIZES, tuple(Format))
+    for variant, picture in zip(VARIANTS, made, strict=True):
+        media.store.put(rendition_key(photo.digest, *variant), picture)
 
 
 def mark_rendered(session: Session, photo_id: UUID, *, now: dt.datetime) -> None:
@@ -264,9 +278,16 @@ def rendition_url(media: Media, photo_id: UUID, size: int, *, kind: Kind = Kind.
 
 
 def show(
-    session: Session, media: Media, photo_id: UUID, size: int, *, signature: str, kind: Kind = Kind.PLAIN
-) -> tuple[bytes, str]:
-    """Give the JPEG of a rendition and its entity tag.
+    session: Session,
+    media: Media,
+    photo_id: UUID,
+    size: int,
+    *,
+    signature: str,
+    kind: Kind = Kind.PLAIN,
+    wanted: Format = Format.JPEG,
+) -> Shown:
+    """Give a rendition in the format that is wanted; one made before there was that format is given as JPEG.
 
     Raises NoSuchRendition where the signature is not ours or there is no such photo, NotReady before it is made, and
     for a masked one while the public may not see it.
@@ -282,13 +303,13 @@ def show(
     if masked and not photo.is_public:
         raise NotReady
     version = (photo.id, photo.mask_revision) if masked else ()
-    key = masked_key(photo.digest, *version, size) if version else rendition_key(photo.digest, size)
-    try:
-        picture = media.store.get(key)
-    except NoSuchObject:
-        raise NotReady from None
-    # Keyed: the digest of a private original is nobody's business.
-    return picture, links.sign(media.key, "etag", photo.digest, *version, size)
+    for found in dict.fromkeys((wanted, Format.JPEG)):
+        key = masked_key(photo.digest, *version, size, found) if version else rendition_key(photo.digest, size, found)
+        with suppress(NoSuchObject):
+            picture = media.store.get(key)
+            # Keyed: the digest of a private original is nobody's business.
+            return Shown(picture, found, links.sign(media.key, "etag", photo.digest, *version, size, found))
+    raise NotReady
 
 
 def forget_unclaimed(session: Session, *, now: dt.datetime) -> int:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from app.errors import SettingsFault
 from app.media.errors import StoreUnavailable
+from app.media.formats import Format
 
 log = logging.getLogger(__name__)
 
@@ -95,14 +96,14 @@ def original_key(digest: str) -> str:
     return f"originals/{digest[:2]}/{digest[2:4]}/{digest}"
 
 
-def rendition_key(digest: str, size: int) -> str:
+def rendition_key(digest: str, size: int, kind: Format = Format.JPEG) -> str:
     """Give the key of a rendition; ``size`` is its longest side in pixels."""
-    return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{size}.jpg"
+    return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{size}.{kind}"
 
 
-def masked_key(digest: str, photo_id: UUID, revision: int, size: int) -> str:
+def masked_key(digest: str, photo_id: UUID, revision: int, size: int, kind: Format = Format.JPEG) -> str:
     """Give the key of a masked rendition: the same bytes sent twice may be masked differently, and again."""
-    return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{photo_id}/{revision}/{size}.jpg"
+    return f"renditions/{digest[:2]}/{digest[2:4]}/{digest}/{photo_id}/{revision}/{size}.{kind}"
 
 
 def upload_key(photo_id: UUID, attempt: int) -> str:

@@ -199,7 +199,8 @@ def check_photos(session: Session, root: Path, phones: Phones) -> None:
         assert photo.digest == digest
         assert hashlib.sha256((root / photo.key).read_bytes()).hexdigest() == digest
         assert photo.rendered_at is not None
-        assert {path.name for path in (root / "renditions").rglob(f"{digest}/*.jpg")} == {"1600.jpg", "320.jpg"}
+        made = {path.name for path in (root / "renditions").rglob(f"{digest}/*.*")}
+        assert made == {"1600.jpg", "320.jpg", "1600.webp", "320.webp"}
 
 
 def check_history(session: Session) -> None:

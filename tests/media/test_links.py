@@ -16,7 +16,7 @@ def signature() -> str:
 
 
 def test_a_link_of_ours_is_known() -> None:
-    assert urlsplit(links.rendition_path(KEY, PHOTO, 320)).path == f"/api/v1/photos/{PHOTO}/320.jpg"
+    assert urlsplit(links.rendition_path(KEY, PHOTO, 320)).path == f"/api/v1/photos/{PHOTO}/320"
     assert links.verify(KEY, PHOTO, 320, signature())
 
 

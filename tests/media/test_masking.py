@@ -14,11 +14,13 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from app.media import links, masking, masks, service, tasks
+from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import Photo
 from app.media.probe import HaarDetector, Undecodable
 from app.media.service import Media, Upload
 from app.media.store import masked_key, rendition_key
+from tests.media.containers import extras
 from tests.media.pictures import decode, encode, quarters
 
 NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
@@ -78,8 +80,8 @@ def test_what_is_found_is_unreadable_with_its_margin_and_the_rest_is_as_it_was(
 
     run(session, photo)
 
-    shown, _ = service.show(session, media, photo.id, 1600, kind=Kind.MASKED, signature=signature(media, photo, 1600))
-    picture = decode(shown)
+    shown = service.show(session, media, photo.id, 1600, kind=Kind.MASKED, signature=signature(media, photo, 1600))
+    picture = decode(shown.data)
     assert photo.is_public
     # 160 to 240 with a quarter of 80 around it; eight pixels at the edge are JPEG's own.
     assert shades(picture, (148, 148, 252, 252)) < 40
@@ -91,13 +93,14 @@ def signature(media: Media, photo: Photo, size: int, kind: Kind = Kind.MASKED) -
     return links.rendition_path(media.key, photo.id, size, kind).rsplit("=", 1)[1]
 
 
-def test_the_small_picture_is_masked_too(session: Session, configured: Media, photo: Photo) -> None:
+@pytest.mark.parametrize("kind", Format)
+def test_the_small_picture_is_masked_too(session: Session, configured: Media, photo: Photo, kind: Format) -> None:
     media = use(configured, Finds(BOX))
 
     run(session, photo)
 
-    small = decode(media.store.get(masked_key(photo.digest, photo.id, 0, 320)))
-    assert small.size == (320, 320)
+    small = decode(media.store.get(masked_key(photo.digest, photo.id, 0, 320, kind)))
+    assert (small.size, small.format) == ((320, 320), kind.name)
     assert shades(small, (122, 122, 198, 198)) < 40
 
 
@@ -106,8 +109,8 @@ def test_masked_pictures_hold_no_metadata(session: Session, configured: Media, p
 
     run(session, photo)
 
-    data = configured.store.get(masked_key(photo.digest, photo.id, 0, 1600))
-    assert set(decode(data).info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "progressive", "progression"}
+    for variant in service.VARIANTS:
+        assert extras(configured.store.get(masked_key(photo.digest, photo.id, 0, *variant))) == []
 
 
 def test_no_signature_opens_the_other_kind(app: Flask, session: Session, configured: Media, photo: Photo) -> None:
@@ -130,7 +133,7 @@ def test_a_link_of_before_there_were_masks_opens_nothing(
     run(session, photo)
     old = links.sign(configured.key, photo.id, 320)
 
-    answers = [app.test_client().get(f"/api/v1/photos/{photo.id}/{path}320.jpg?sig={old}") for path in ("", "masked/")]
+    answers = [app.test_client().get(f"/api/v1/photos/{photo.id}/{path}320?sig={old}") for path in ("", "masked/")]
 
     assert [answer.status_code for answer in answers] == [404, 404]
 
@@ -196,7 +199,7 @@ def test_new_boxes_are_masked_before_the_public_sees_it_again(
     assert photo.boxes == [corner | {"source": "staff"}]
     assert shades(picture, (0, 0, 90, 90)) < 40
     assert shades(picture, (148, 148, 252, 252)) > 200
-    assert not media.store.exists(masked_key(photo.digest, photo.id, 0, 1600))
+    assert not any(media.store.exists(masked_key(photo.digest, photo.id, 0, *one)) for one in service.VARIANTS)
 
 
 def test_boxes_that_change_while_a_mask_is_made_win(session: Session, configured: Media, photo: Photo) -> None:

@@ -290,7 +290,7 @@ def test_closing_ends_the_decoders(lone: Prober) -> None:
 
 
 def test_a_job_that_sets_off_a_fault_of_ours_is_answered_all_the_same() -> None:
-    header, made = child.answer({"sizes": ["wide"]}, SMALL)
+    header, made = child.answer({"sizes": ["wide"], "formats": ["jpg"]}, SMALL)
 
     assert header["refusal"].startswith("cannot be worked with")
     assert made == b""
@@ -300,7 +300,7 @@ def test_the_child_answers_one_message_after_the_other(tmp_path: Path) -> None:
     asked, answered = tmp_path / "asked", tmp_path / "answered"
     with asked.open("wb") as stream:
         wire.write(stream, {"sizes": []}, SMALL)
-        wire.write(stream, {"sizes": [40]}, SMALL)
+        wire.write(stream, {"sizes": [40], "formats": ["jpg"]}, SMALL)
         wire.write(stream, {"sizes": []}, b"")
 
     with asked.open("rb") as source, answered.open("wb") as target:

@@ -9,9 +9,11 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.media import links, service
+from app.media import links, masking, service
+from app.media.formats import Format
 from app.media.models import Photo
 from app.media.service import Media, Upload
+from app.media.store import masked_key, rendition_key
 from tests.media.pictures import decode, with_exif
 from tests.media.pictures import quarters as draw
 
@@ -152,7 +154,7 @@ def test_without_our_signature_there_is_no_picture(
 ) -> None:
     service.make_renditions(configured, photo)
 
-    answer = browser.get(f"/api/v1/photos/{photo.id}/320.jpg{query}")
+    answer = browser.get(f"/api/v1/photos/{photo.id}/320{query}")
 
     assert answer.status_code == 404
     assert problem(answer)["type"].endswith("#no-such-rendition")
@@ -178,13 +180,110 @@ def test_a_photo_that_was_removed_has_no_picture(
 def test_no_route_gives_an_original(app: Flask) -> None:
     rules = [rule.rule for rule in app.url_map.iter_rules() if "photos" in rule.rule]
 
-    pictures = [rule for rule in rules if rule.endswith(".jpg")]
-    assert pictures == [
-        "/api/v1/photos/<uuid:photo_id>/<int:size>.jpg",
-        "/api/v1/photos/<uuid:photo_id>/masked/<int:size>.jpg",
-    ]
+    pictures = [rule for rule in rules if rule.endswith("<int:size>")]
+    assert pictures == ["/api/v1/photos/<uuid:photo_id>/<int:size>", "/api/v1/photos/<uuid:photo_id>/masked/<int:size>"]
     answers = {rule.rsplit("/", 1)[1] for rule in rules if rule not in pictures}
     of_staff = {"<uuid:photo_id>", "masks", "release", "hide", "show"}
     assert answers == of_staff | {"photos", "upload", "arrived", "content"}
     (content,) = [rule for rule in app.url_map.iter_rules() if rule.rule.endswith("/content")]
     assert content.methods == {"PUT", "OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "sent"),
+    [
+        (None, "image/jpeg"),
+        ("", "image/jpeg"),
+        ("*/*", "image/jpeg"),
+        ("image/*", "image/jpeg"),
+        ("image/webp", "image/webp"),
+        ("IMAGE/WEBP", "image/webp"),
+        ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "image/webp"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", "image/webp"),
+        ("image/webp;q=0.5,*/*", "image/jpeg"),
+        ("image/webp;q=0.5,image/jpeg;q=0.4", "image/webp"),
+        ("image/webp;q=0.4,image/jpeg;q=0.5", "image/jpeg"),
+        ("image/webp;q=0, */*;q=0.1", "image/jpeg"),
+        ("image/webp;q=0", "image/jpeg"),
+        ("image/png", "image/jpeg"),
+        ("nonsense;;q=x,,/", "image/jpeg"),
+    ],
+)
+def test_webp_goes_to_who_asks_for_it_and_jpeg_to_everybody_else(
+    browser: FlaskClient, configured: Media, photo: Photo, accept: str | None, sent: str
+) -> None:
+    service.make_renditions(configured, photo)
+
+    answer = browser.get(
+        service.rendition_url(configured, photo.id, 320), headers={} if accept is None else {"Accept": accept}
+    )
+
+    assert (answer.status_code, answer.content_type) == (200, sent)
+    assert decode(answer.data).format == sent.removeprefix("image/").upper()
+    assert answer.headers["Vary"] == "Accept"
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+
+
+def test_the_formats_have_tags_of_their_own(browser: FlaskClient, configured: Media, photo: Photo) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 320)
+    jpeg, webp = browser.get(url), browser.get(url, headers={"Accept": "image/webp"})
+
+    known = browser.get(url, headers={"Accept": "image/webp", "If-None-Match": webp.headers["ETag"]})
+    other = browser.get(url, headers={"Accept": "image/webp", "If-None-Match": jpeg.headers["ETag"]})
+
+    assert (known.status_code, known.data, known.headers["Vary"]) == (304, b"", "Accept")
+    assert (other.status_code, other.data) == (200, webp.data)
+
+
+def test_a_download_never_goes_on_in_another_format(browser: FlaskClient, configured: Media, photo: Photo) -> None:
+    service.make_renditions(configured, photo)
+    url = service.rendition_url(configured, photo.id, 320)
+    jpeg, webp = browser.get(url), browser.get(url, headers={"Accept": "image/webp"})
+    rest = {"Accept": "image/webp", "Range": "bytes=9-"}
+
+    same = browser.get(url, headers={**rest, "If-Range": webp.headers["ETag"]})
+    other = browser.get(url, headers={**rest, "If-Range": jpeg.headers["ETag"]})
+
+    assert (same.status_code, same.data) == (206, webp.data[9:])
+    assert (same.content_type, same.headers["Vary"]) == ("image/webp", "Accept")
+    assert (other.status_code, other.data) == (200, webp.data)
+
+
+@pytest.mark.parametrize("kind", links.Kind)
+def test_a_photo_of_before_there_was_webp_is_shown_as_jpeg(
+    browser: FlaskClient, session: Session, configured: Media, photo: Photo, kind: links.Kind
+) -> None:
+    service.make_renditions(configured, photo)
+    made = configured.store.get(rendition_key(photo.digest, 320))
+    configured.store.delete(rendition_key(photo.digest, 320, Format.WEBP))
+    configured.store.put(masked_key(photo.digest, photo.id, 0, 320), made)
+    photo.masked_at = photo.released_at = NOW
+    session.flush()
+
+    answer = browser.get(service.rendition_url(configured, photo.id, 320, kind=kind), headers={"Accept": "image/webp"})
+
+    assert (answer.status_code, answer.content_type, answer.data) == (200, "image/jpeg", made)
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_the_masked_picture_comes_in_both_formats(
+    browser: FlaskClient, session: Session, configured: Media, photo: Photo
+) -> None:
+    service.make_renditions(configured, photo)
+    masking.make_masked(configured, photo)
+    photo.masked_at = photo.released_at = NOW
+    session.flush()
+    url = service.rendition_url(configured, photo.id, 320, kind=links.Kind.MASKED)
+
+    jpeg, webp = browser.get(url), browser.get(url, headers={"Accept": "image/webp"})
+
+    assert [decode(answer.data).format for answer in (jpeg, webp)] == ["JPEG", "WEBP"]
+    assert jpeg.headers["ETag"] != webp.headers["ETag"]
+
+
+def test_both_formats_are_described(app: Flask) -> None:
+    described = app.extensions["openapi"]["paths"]
+
+    for path in ("/api/v1/photos/{photo_id}/{size}", "/api/v1/photos/{photo_id}/masked/{size}"):
+        assert set(described[path]["get"]["responses"]["200"]["content"]) == {"image/jpeg", "image/webp"}

@@ -193,8 +193,9 @@ def test_renditions_are_made_and_made_again(session: Session, media: Media) -> N
     service.make_renditions(media, photo)
     service.make_renditions(media, photo)
 
-    for size in service.SIZES:
-        assert decode(media.store.get(rendition_key(photo.digest, size))).size == (48, 80)
+    for variant in service.VARIANTS:
+        made = decode(media.store.get(rendition_key(photo.digest, *variant)))
+        assert (made.size, made.format) == ((48, 80), variant[1].name)
 
 
 def test_a_photo_whose_original_is_missing_cannot_be_rendered_now(session: Session, media: Media) -> None:
@@ -210,7 +211,7 @@ def test_a_link_is_a_path_or_has_the_public_address_before_it(media: Media) -> N
 
     path = service.rendition_url(media, photo_id, 320)
 
-    assert path.startswith(f"/api/v1/photos/{photo_id}/320.jpg?sig=")
+    assert path.startswith(f"/api/v1/photos/{photo_id}/320?sig=")
     assert service.rendition_url(media, photo_id, 320, absolute=True) == "https://reports.example.org" + path
 
 
@@ -237,8 +238,8 @@ def test_the_sweep_removes_what_no_row_refers_to(session: Session, media: Media,
 
     deleted = service.sweep(session, media, now=NOW)
 
-    assert deleted == 4
-    assert stored(media) == sorted([kept.key, *(rendition_key(kept.digest, size) for size in service.SIZES)])
+    assert deleted == 6
+    assert stored(media) == sorted([kept.key, *(rendition_key(kept.digest, *variant) for variant in service.VARIANTS)])
 
 
 def test_the_same_bytes_sent_twice_are_two_photos_over_one_object(

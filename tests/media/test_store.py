@@ -16,6 +16,7 @@ import pytest
 
 from app.errors import SettingsFault
 from app.media.errors import StoreUnavailable
+from app.media.formats import Format
 from app.media.s3 import S3Store
 from app.media.store import FolderStore, NoSuchObject, ObjectStore, digest_of, original_key, rendition_key
 from tests.media.buckets import S3Server, serving
@@ -89,6 +90,7 @@ def full_disk(most: int) -> Iterator[None]:
 def test_keys_spread_over_two_levels_of_folders() -> None:
     assert original_key(DIGEST) == f"originals/ab/cd/{DIGEST}"
     assert rendition_key(DIGEST, 1600) == f"renditions/ab/cd/{DIGEST}/1600.jpg"
+    assert rendition_key(DIGEST, 320, Format.WEBP) == f"renditions/ab/cd/{DIGEST}/320.webp"
     assert digest_of(KEY) == digest_of(rendition_key(DIGEST, 320)) == DIGEST
 
 

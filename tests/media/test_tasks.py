@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +15,7 @@ from app.media.errors import DecoderUnavailable, StoreUnavailable
 from app.media.models import Photo
 from app.media.probe import Prober, TooSlow
 from app.media.service import Media, Upload
-from app.media.store import rendition_key
+from app.media.store import FolderStore, rendition_key
 from tests.media.pictures import encode, quarters
 
 NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
@@ -34,7 +33,7 @@ def test_the_job_makes_renditions_and_says_when(session: Session, configured: Me
     session.refresh(photo)
     assert photo.rendered_at is not None
     assert photo.render_fault is None
-    assert all(configured.store.exists(rendition_key(photo.digest, size)) for size in service.SIZES)
+    assert all(configured.store.exists(rendition_key(photo.digest, *variant)) for variant in service.VARIANTS)
 
 
 def test_the_job_may_run_twice(session: Session, photo: Photo) -> None:
@@ -90,6 +89,26 @@ def test_a_fault_of_the_photo_is_kept_and_the_job_ends(
     assert "photo cannot be rendered" in caplog.messages
 
 
+def test_a_photo_is_rendered_only_when_every_format_is_in_the_store(
+    session: Session, media: Media, photo: Photo, tmp_path: Path
+) -> None:
+    class Filling(FolderStore):
+        """A store that is full before the last picture."""
+
+        def put(self, key: str, data: bytes) -> None:
+            if key.endswith("320.webp"):
+                raise StoreUnavailable("full")
+            super().put(key, data)
+
+    service.configure(replace(media, store=Filling(tmp_path / "media")))
+
+    with pytest.raises(StoreUnavailable):
+        tasks.render(str(photo.id))
+
+    session.refresh(photo)
+    assert photo.rendered_at is None
+
+
 @pytest.mark.parametrize("fault", [TooSlow("took too long."), DecoderUnavailable("All decoders are busy.")])
 def test_decoders_that_have_too_much_to_do_are_asked_again(
     session: Session, media: Media, photo: Photo, fault: Exception
@@ -97,7 +116,7 @@ def test_decoders_that_have_too_much_to_do_are_asked_again(
     class Busy(Prober):
         """Decoders that are too busy."""
 
-        def render(self, data: bytes, sizes: Sequence[int]) -> list[bytes]:  # noqa: ARG002  # the interface
+        def render(self, *_: object) -> list[bytes]:
             raise fault
 
     service.configure(replace(media, prober=Busy(0)))
