@@ -19,6 +19,8 @@ _OPTIONS: dict[Format, dict[str, Any]] = {
     Format.WEBP: {"quality": 77, "method": 2},
 }
 _SRGB = ImageCms.createProfile("sRGB")
+# Of profiles with a matrix, as phones have, it is the relative colorimetric one; of inks the one made for photos.
+_INTENT = ImageCms.Intent.PERCEPTUAL
 
 
 def render(data: bytes, sizes: Sequence[int], formats: Sequence[Format] = (Format.JPEG,)) -> list[bytes]:
@@ -42,7 +44,7 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+            converted = ImageCms.profileToProfile(image, source, _SRGB, _INTENT, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
             converted = None
         if converted is not None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from app.media import picture, pixels, render
+from app.media.formats import Format
+from tests.media import profiles
+from tests.media.containers import chunks, extras
 from tests.media.pictures import corners, decode, encode, noise, quarters, segments, with_exif
 
 JFIF, DQT, DHT, SOS, EOI, SOF_PROGRESSIVE = 0xE0, 0xDB, 0xC4, 0xDA, 0xD9, 0xC2
@@ -101,15 +107,29 @@ def test_a_rendition_holds_the_picture_and_nothing_else() -> None:
         assert found[-1] == (EOI, b"")
 
 
+def test_no_rendition_of_any_good_photo_holds_metadata(photos: Path) -> None:
+    with (photos / "MANIFEST.csv").open(newline="") as lines:
+        good = [row["file"] for row in csv.DictReader(lines) if not row["pillow_error"]]
+
+    held = {}
+    for name in good:
+        for variant, made in enumerate(render.render((photos / name).read_bytes(), SIZES, tuple(Format))):
+            held[name, variant] = extras(made)
+
+    assert len(held) == 20 * 4
+    assert {variant: found for variant, found in held.items() if found} == {}
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "AVIF"])
 def test_metadata_of_another_format_do_not_get_through(kind: str) -> None:
     exif = Image.Exif()
     exif[271] = "Camera"
     options = {"comment": b"a comment"} if kind == "GIF" else {"exif": exif.tobytes()}
 
-    made = render.render(encode(quarters(), kind, **options), [320])[0]
+    jpeg, webp = render.render(encode(quarters(), kind, **options), [320], tuple(Format))
 
-    assert {marker for marker, _ in segments(made)} == {JFIF, DQT, DHT, SOF_PROGRESSIVE, SOS, EOI}
+    assert {marker for marker, _ in segments(jpeg)} == {JFIF, DQT, DHT, SOF_PROGRESSIVE, SOS, EOI}
+    assert [name for name, _ in chunks(webp)] == [b"VP8 "]
 
 
 def test_what_is_transparent_becomes_white() -> None:
@@ -159,6 +179,76 @@ def test_colours_are_converted_by_the_profile_of_the_picture() -> None:
     made = one(encode(quarters(), "PNG", icc_profile=swapped))
 
     assert corners(made) == ["green", "red", "blue", "white"]
+
+
+COLOURS = [(200, 100, 50), (255, 0, 0), (120, 180, 90), (30, 60, 140), (128, 128, 128), (255, 255, 255)]
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize(
+    ("profile", "convert"),
+    [(profiles.DISPLAY_P3, profiles.from_p3), (profiles.ADOBE_RGB, profiles.from_adobe)],
+    ids=["Display P3", "Adobe RGB"],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "AVIF", "WEBP"])
+def test_colours_of_phones_and_cameras_become_those_of_srgb(
+    kind: str, profile: bytes, convert: Callable[[profiles.Row], profiles.Row], colour: tuple[int, int, int]
+) -> None:
+    data = encode(Image.new("RGB", (64, 64), colour), kind, quality=95, icc_profile=profile)
+
+    made = [decode(found) for found in render.render(data, [32], tuple(Format))]
+
+    for found in made:
+        assert found.convert("RGB").getpixel((9, 9)) == pytest.approx(convert(colour), abs=4)
+        assert "icc_profile" not in found.info
+
+
+@pytest.mark.parametrize("ink", profiles.INKS)
+def test_inks_become_the_colours_that_their_profile_says(ink: tuple[int, ...]) -> None:
+    data = encode(Image.new("CMYK", (64, 64), ink), quality=95, icc_profile=profiles.CMYK)
+
+    made = one(data).getpixel((9, 9))
+
+    assert made == pytest.approx(profiles.from_lab(profiles.INKS[ink]), abs=6)
+
+
+def test_the_heic_of_a_phone_has_the_colours_of_its_display_p3(photos: Path) -> None:
+    data = (photos / "gps_NE_iphone8_guangzhou.heic").read_bytes()
+    raw = picture.open_picture(data).convert("RGB").resize((16, 12), Image.Resampling.BOX)
+
+    made = one(data, 320).resize((16, 12), Image.Resampling.BOX)
+
+    before, found = ([image.getpixel((x, y)) for x in range(16) for y in range(12)] for image in (raw, made))
+    expected = [profiles.from_p3(cast("profiles.Row", colour)) for colour in before]
+    assert all(one == pytest.approx(other, abs=6) for one, other in zip(found, expected, strict=True))
+    assert any(one != pytest.approx(other, abs=6) for one, other in zip(found, before, strict=True))
+
+
+def test_a_turned_photo_of_a_phone_has_its_colours_too() -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    data = encode(Image.new("RGB", (64, 32), (200, 100, 50)), icc_profile=profiles.DISPLAY_P3, exif=exif.tobytes())
+
+    made = one(data)
+
+    assert made.size == (32, 64)
+    assert made.getpixel((9, 9)) == pytest.approx(profiles.from_p3((200, 100, 50)), abs=4)
+
+
+@pytest.mark.parametrize("place", range(0, 520, 13))
+def test_no_damage_to_a_profile_stops_a_picture(place: int) -> None:
+    profile = bytearray(profiles.DISPLAY_P3)
+    profile[place] ^= 0xFF
+
+    assert one(encode(quarters(), icc_profile=bytes(profile))).size == (80, 48)
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 127, 128, 131, 132, 200, 300])
+def test_a_profile_that_was_cut_off_stops_no_picture(length: int) -> None:
+    for profile, mode in ((profiles.DISPLAY_P3, "RGB"), (profiles.CMYK, "CMYK")):
+        made = one(encode(quarters().convert(mode), icc_profile=profile[:length]))
+
+        assert corners(made)[3] == "white"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
