@@ -1,4 +1,4 @@
-"""Read from EXIF what the product uses: orientation, time, position, direction.
+"""Read from EXIF what the product uses: orientation, time, position, direction, altitude.
 
 Cameras, editors and attackers write anything here. Whatever makes no sense is left out; nothing here stops a
 picture. Runs in the child: standard library and Pillow only. Tags: CIPA DC-008-2023 (EXIF 3.0).
@@ -21,19 +21,24 @@ _OFFSET = re.compile(r"[+-](0\d|1[0-4]):[0-5]\d")
 # EXIF is of 1995: an earlier date is a clock that nobody set. A far later one overflows in another time zone.
 _YEARS = range(1995, 2100)
 _DEGREES_OF = (1.0, 60.0, 3600.0)
+# Metres: below the Dead Sea, above any airliner.
+_ALTITUDES = (-500.0, 15_000.0)
+_BELOW_SEA = frozenset({1, 3})
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What EXIF says. ``taken_at`` is ISO 8601, with an offset where one is known.
 
-    ``position`` is (lon, lat) in degrees of WGS 84, ``direction`` degrees from north, clockwise.
+    ``position`` is (lon, lat) in degrees of WGS 84, ``direction`` degrees from north, clockwise, ``altitude`` metres
+    above the sea.
     """
 
     orientation: int = 1
     taken_at: str | None = None
     position: tuple[float, float] | None = None
     direction: float | None = None
+    altitude: float | None = None
 
 
 def read(image: Image.Image) -> Facts:
@@ -44,7 +49,7 @@ def read(image: Image.Image) -> Facts:
         gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # noqa: BLE001  # a parser of hostile bytes: whatever it raises, there are no facts
         return Facts()
-    return Facts(orientation_of(exif), taken_at_of(details), position_of(gps), direction_of(gps))
+    return Facts(orientation_of(exif), taken_at_of(details), position_of(gps), direction_of(gps), altitude_of(gps))
 
 
 def orientation_of(exif: Mapping[int, Any]) -> int:
@@ -80,6 +85,19 @@ def direction_of(gps: Mapping[int, Any]) -> float | None:
     """Give where the camera looked, in degrees from north, below 360."""
     value = _number(gps.get(ExifTags.GPS.GPSImgDirection))
     return value % 360.0 if 0.0 <= value <= 360.0 else None  # noqa: PLR2004  # a full circle; false for NaN
+
+
+def altitude_of(gps: Mapping[int, Any]) -> float | None:
+    """Give metres above the sea, below it less than 0; the reference counts as 0, above, where it is missing.
+
+    EXIF 3.0 has two more references, above and below the ellipsoid; they differ by up to 100 m, as phones do.
+    """
+    height, reference = _number(gps.get(ExifTags.GPS.GPSAltitude)), gps.get(ExifTags.GPS.GPSAltitudeRef, 0)
+    if isinstance(reference, bytes):
+        reference = int.from_bytes(reference, "big")
+    # What another program wrote with a sign of its own is below the sea already.
+    altitude = -abs(height) if isinstance(reference, int) and reference in _BELOW_SEA else height
+    return altitude if _ALTITUDES[0] <= altitude <= _ALTITUDES[1] else None
 
 
 def _angle(gps: Mapping[int, Any], tag: int, reference_tag: int, references: str, most: float) -> float | None:

@@ -29,9 +29,10 @@ class Photo(Base, Identified):
     ``digest`` is SHA-256 of the original's bytes in hex, ``key`` its place in the store: the same bytes sent twice
     are two rows over one stored object. ``width`` and ``height`` are pixels as shown, after ``orientation`` (EXIF, 1
     to 8) is applied. ``taken_at`` is the camera's clock; where ``taken_zone_known`` is false its reading stands there
-    as though it were UTC. ``position`` is WGS 84 and ``direction`` degrees from north, both from EXIF. ``dhash``
-    and ``sharpness`` say what the picture looks like (app/media/likeness.py); they are empty where it shows nothing to
-    compare, and for photos of before they were kept. ``boxes`` is what is masked in public (app/media/masks.py), and
+    as though it were UTC. ``position`` is WGS 84, ``direction`` degrees from north, ``altitude`` metres above the sea:
+    from EXIF, and as private as the original. ``dhash`` and ``sharpness`` say what the picture looks like
+    (app/media/likeness.py); they are empty where it shows nothing to compare, and for photos of before they were kept.
+    ``boxes`` is what is masked in public (app/media/masks.py), and
     ``mask_revision`` counts its changes: the masked renditions of this revision are in the store since ``masked_at``.
     ``detected_at`` says that the detectors looked. See ``is_public``. A photo without ``claimed_at`` belongs to no
     report and no work order, and is removed after a day.
@@ -60,6 +61,7 @@ class Photo(Base, Identified):
     taken_zone_known: Mapped[bool] = mapped_column(nullable=True)
     position: Mapped[Point | None] = mapped_column(GeographyPoint())
     direction: Mapped[float | None]
+    altitude: Mapped[float | None]
     dhash: Mapped[int | None]
     sharpness: Mapped[float | None]
     stored_at: Mapped[dt.datetime]

@@ -58,8 +58,8 @@ class TooSlow(Undecodable):
 class Probe:
     """What a decoder found. Pixels are as shown; ``position`` is (lon, lat) of WGS 84; ``direction`` in degrees.
 
-    ``taken_at`` stands as though it were UTC where ``taken_zone_known`` is false. ``dhash`` and ``sharpness`` as in
-    Photo.
+    ``taken_at`` stands as though it were UTC where ``taken_zone_known`` is false. ``altitude`` is metres above the sea,
+    ``dhash`` and ``sharpness`` as in Photo.
     """
 
     media_type: str
@@ -70,6 +70,7 @@ class Probe:
     taken_zone_known: bool
     position: tuple[float, float] | None
     direction: float | None
+    altitude: float | None
     dhash: int | None
     sharpness: float | None
 

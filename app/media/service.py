@@ -83,6 +83,7 @@ class Accepted:
     taken_zone_known: bool
     position: Point | None
     direction: float | None
+    altitude: float | None = None
     dhash: int | None = None
     sharpness: float | None = None
 
@@ -201,6 +202,7 @@ def _describe(name: str, data: bytes, probe: Probe) -> Accepted:
         taken_zone_known=probe.taken_zone_known,
         position=Point(*probe.position) if probe.position else None,
         direction=probe.direction,
+        altitude=probe.altitude,
         dhash=probe.dhash,
         sharpness=probe.sharpness,
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, Base
 from PIL.TiffImagePlugin import IFDRational
 
-from app.media import exif
+from app.media import exif, picture
 from tests.media.pictures import decode, encode, quarters, with_exif
 
 HERE: dict[int, Any] = {
@@ -94,6 +95,44 @@ def test_a_direction_is_below_360_or_none(value: Any, expected: float | None) ->
 
 
 @pytest.mark.parametrize(
+    ("value", "reference", "expected"),
+    [
+        (12.5, b"\x00", 12.5),
+        (12.5, 0, 12.5),
+        (12.5, b"\x01", -12.5),
+        (12.5, 1, -12.5),
+        (-12.5, 1, -12.5),
+        (-12.5, 0, -12.5),
+        (12.5, 2, 12.5),
+        (12.5, 3, -12.5),
+        (12.5, None, 12.5),
+        (12.5, "x", 12.5),
+        (12.5, b"", 12.5),
+        (IFDRational(25, 2), b"\x00", 12.5),
+        (IFDRational(0, 0), b"\x00", None),
+        (math.nan, 0, None),
+        (math.nan, 1, None),
+        (math.inf, 0, None),
+        (-math.inf, 1, None),
+        (4294967295.0, 0, None),
+        (501.0, 1, None),
+        ("high", 0, None),
+        ((1.0, 2.0), 0, None),
+        (b"\x01\x02", 0, None),
+        (None, 0, None),
+    ],
+)
+def test_an_altitude_is_metres_above_the_sea_or_none(value: Any, reference: Any, expected: float | None) -> None:
+    assert exif.altitude_of({GPS.GPSAltitude: value, GPS.GPSAltitudeRef: reference}) == expected
+
+
+def test_an_altitude_without_its_reference_is_above_the_sea() -> None:
+    assert exif.altitude_of({GPS.GPSAltitude: 40.0}) == 40.0
+    assert exif.altitude_of({}) is None
+    assert exif.altitude_of({GPS.GPSAltitudeRef: b"\x01"}) is None
+
+
+@pytest.mark.parametrize(
     ("details", "expected"),
     [
         ({Base.DateTimeOriginal: "2026:05:01 08:30:00"}, "2026-05-01T08:30:00"),
@@ -123,7 +162,7 @@ def test_an_orientation_that_is_none_counts_as_upright(value: Any, expected: int
 def test_the_facts_of_a_whole_file_are_read() -> None:
     data = with_exif(
         quarters(),
-        gps=HERE | {GPS.GPSImgDirection: 271.5},
+        gps=HERE | {GPS.GPSImgDirection: 271.5, GPS.GPSAltitude: 40.5, GPS.GPSAltitudeRef: b"\x01"},
         Orientation=6,
         DateTimeOriginal="2026:05:01 08:30:00",
         OffsetTimeOriginal="-05:00",
@@ -135,6 +174,30 @@ def test_the_facts_of_a_whole_file_are_read() -> None:
     assert facts.taken_at == "2026-05-01T08:30:00-05:00"
     assert facts.position == pytest.approx((113.92, 22.51))
     assert facts.direction == 271.5
+    assert facts.altitude == -40.5
+
+
+@pytest.mark.parametrize(
+    ("name", "altitude", "direction"),
+    [
+        ("gps_NE_iphone8_guangzhou.heic", 42.8, 25.3),
+        ("gps_NW_canon600d.jpg", 1960.0, None),
+        ("gps_NE_drone_small.jpg", 1252.0, None),
+        ("gps_garbage_values.jpg", None, None),
+        ("gps_empty_ifd_orient6.jpg", None, None),
+        ("nogps_noexif.jpg", None, None),
+    ],
+)
+def test_what_cameras_wrote_of_altitude_and_direction_is_read(
+    photos: Path, name: str, altitude: float | None, direction: float | None
+) -> None:
+    image = picture.open_picture((photos / name).read_bytes())
+    picture.load(image)
+
+    facts = exif.read(image)
+
+    assert facts.altitude == (None if altitude is None else pytest.approx(altitude, abs=0.1))
+    assert facts.direction == (None if direction is None else pytest.approx(direction, abs=0.1))
 
 
 values = st.one_of(
@@ -152,9 +215,11 @@ values = st.one_of(
 @given(gps=st.dictionaries(st.integers(0, 31), values))
 def test_no_values_stop_the_reading_and_a_position_is_on_earth(gps: dict[int, Any]) -> None:
     position, direction = exif.position_of(gps | {1: "N", 3: "E"}), exif.direction_of(gps)
+    altitude = exif.altitude_of(gps)
 
     assert position is None or (abs(position[0]) <= 180 and abs(position[1]) <= 90)
     assert direction is None or 0 <= direction < 360
+    assert altitude is None or -500 <= altitude <= 15_000
 
 
 @settings(deadline=None)  # the machine is shared
