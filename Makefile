@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV := $(PYTHON) -m dev
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check fmt lint types bench docs lock clean stop reset
+.PHONY: help setup run test test-fast check fmt lint types bench docs fuzz-media lock clean stop reset
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ types: ## check the types
 
 bench: ## measure, and write docs/performance.md; BENCH=large for a million work orders
 	@$(DEV) bench
+
+fuzz-media: ## send 10,000 mutated photos to the decoders; ARGS: --count N --first N
+	@$(DEV) fuzz-media $(ARGS)
 
 docs: ## write the generated parts of the documentation
 	@$(DEV) docs

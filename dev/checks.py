@@ -55,6 +55,12 @@ def bench(words: Sequence[str]) -> int:
     return call("python", "-m", "benchmarks", *words)
 
 
+def fuzz_media(words: Sequence[str]) -> int:
+    """Send mutated photos to the decoders; return the exit code, which is not 0 where there are faults."""
+    setup.ensure(development=True, server=False)
+    return call("python", "-m", "tests.media.fuzz", *words)
+
+
 def docs(given: Mapping[str, str] = os.environ) -> int:
     """Write the generated parts of the documentation."""
     setup.ensure()

@@ -75,6 +75,7 @@ HELP = {
     "fmt": "format the code",
     "types": "check the types",
     "bench": "run the benchmarks",
+    "fuzz-media": "send mutated photos to the decoders; further words go to it",
     "docs": "write the generated documentation",
     "lock": "compile the requirement files; further words go to uv",
     "clean": "delete caches",
@@ -83,7 +84,7 @@ HELP = {
     "env": "print the settings of the running database as export lines",
     "psql": "open psql on it; further words go to psql",
 }
-TAKES_MORE = {"test", "bench", "lock", "psql"}
+TAKES_MORE = {"test", "bench", "fuzz-media", "lock", "psql"}
 VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {
     "setup": _setup,
     "run": lambda _, __: run.run(),
@@ -92,6 +93,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {
     "fmt": lambda _, __: checks.form(),
     "types": lambda _, __: checks.types(),
     "bench": lambda _, rest: checks.bench(rest),
+    "fuzz-media": lambda _, rest: checks.fuzz_media(rest),
     "docs": lambda _, __: checks.docs(),
     "lock": lambda _, rest: checks.lock(rest),
     "clean": lambda _, __: checks.clean(),
