@@ -47,7 +47,11 @@ class Photo(Base, Identified):
         Index("ix_photos_digest", "digest"),
         Index("ix_photos_unclaimed", "stored_at", postgresql_where=text("claimed_at IS NULL")),
         Index("ix_photos_unmasked", "stored_at", postgresql_where=text("masked_at IS NULL AND claimed_at IS NOT NULL")),
-        *(Index(f"ix_photos_dhash_{shift}", text(f"((dhash >> {shift}) & 65535)")) for shift in BAND_SHIFTS),
+        # The band finds, the hash decides, the id leads to the row: the table is read for what is alike alone.
+        *(
+            Index(f"ix_photos_dhash_{shift}", text(f"((dhash >> {shift}) & 65535)"), "dhash", postgresql_include=["id"])
+            for shift in BAND_SHIFTS
+        ),
     )
 
     digest: Mapped[str] = mapped_column(nullable=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, cast, func, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, cast, func, literal_column, select, union
 from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Session
 
@@ -69,21 +69,21 @@ def find_alike(
     """Find other photos with the same bytes, or a hash that differs in ``most_bits`` bits at most; first used first.
 
     A photo that nobody claimed was never used; those of ``apart_from`` are left out. Four indexes find the hashes that
-    share a band with the photo's: by the pigeonhole principle these are all that differ in up to three bits.
+    share a band with the photo's: by the pigeonhole principle these are all that differ in up to three bits. They hold
+    the whole hash, so that where many photos share a band the table is read for those alone that are like it.
     """
     if not 0 <= most_bits < len(BAND_SHIFTS):
         raise ValueError(f"{most_bits} bits: the bands find 0 to {len(BAND_SHIFTS) - 1}")
     if photo.arrived_at is None:
         return []
-    same: list[ColumnElement[bool]] = [Photo.digest == photo.digest]
+    same = [select(Photo.id).where(Photo.digest == photo.digest)]
     if photo.dhash is not None:
-        different = func.bit_count(cast(Photo.dhash.bitwise_xor(photo.dhash), BIT(_BITS)))
-        same.append(
-            or_(*(_band(shift) == _band_of(photo.dhash, shift) for shift in BAND_SHIFTS)) & (different <= most_bits)
-        )
+        near = func.bit_count(cast(Photo.dhash.bitwise_xor(photo.dhash), BIT(_BITS))) <= most_bits
+        bands = ((_band(shift), _band_of(photo.dhash, shift)) for shift in BAND_SHIFTS)
+        same += [select(Photo.id).where(band == value, near) for band, value in bands]
     statement = (
         select(Photo)
-        .where(or_(*same), Photo.claimed_at.is_not(None), Photo.id.not_in([photo.id, *apart_from]))
+        .where(Photo.id.in_(union(*same)), Photo.claimed_at.is_not(None), Photo.id.not_in([photo.id, *apart_from]))
         .order_by(Photo.claimed_at, Photo.id)
         .limit(limit)
     )
