@@ -63,6 +63,12 @@ def referred(session: Session, digests: Iterable[str]) -> set[str]:
     return set(session.scalars(select(Photo.digest).where(Photo.digest.in_(list(digests))).distinct()))
 
 
+def mask_revisions(session: Session, photo_ids: Iterable[UUID]) -> dict[UUID, tuple[str, int]]:
+    """Give digest and present mask revision of photos; unknown ones are left out."""
+    statement = select(Photo.id, Photo.digest, Photo.mask_revision).where(Photo.id.in_(list(photo_ids)))
+    return {row.id: (row.digest, row.mask_revision) for row in session.execute(statement)}
+
+
 def find_alike(
     session: Session, photo: Photo, *, most_bits: int = ALIKE_BITS, limit: int, apart_from: Collection[UUID] = ()
 ) -> list[Photo]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from itertools import islice, product
+from itertools import product
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.geo.types import Point
 from app.jobs import enqueue
-from app.media import links, queries
+from app.media import links, orphans, queries
 from app.media.errors import (
     NoPhotos,
     NoSuchPhoto,
@@ -40,8 +40,6 @@ from app.media.store import (
     FolderStore,
     NoSuchObject,
     ObjectStore,
-    Stored,
-    digest_of,
     masked_key,
     original_key,
     rendition_key,
@@ -56,7 +54,6 @@ SIZES = (1600, 320)
 VARIANTS = tuple(product(SIZES, Format))
 UNCLAIMED_FOR = dt.timedelta(hours=24)
 _NAME_LENGTH = 100
-_SWEEP_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,17 +325,5 @@ def sweep(session: Session, media: Media, *, now: dt.datetime) -> int:
     before the put, which then stores it anew.
     """
     before = now - UNCLAIMED_FOR
-    old = (stored for prefix in ("originals", "renditions") for stored in media.store.keys(prefix))
-    old = (stored for stored in old if stored.put_at < before)
-    deleted = 0
-    for batch in _batches(old):
-        kept = queries.referred(session, {digest_of(stored.key) for stored in batch})
-        orphans = [stored.key for stored in batch if digest_of(stored.key) not in kept]
-        deleted += sum(media.store.delete(key, unless_put_since=before) for key in orphans)
-    return deleted
-
-
-def _batches(objects: Iterable[Stored]) -> Iterator[list[Stored]]:
-    rest = iter(objects)
-    while batch := list(islice(rest, _SWEEP_BATCH)):
-        yield batch
+    found = (stored for batch in orphans.find(session, media.store, before=before) for stored in batch)
+    return sum(media.store.delete(stored.key, unless_put_since=before) for stored in found)

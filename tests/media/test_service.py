@@ -25,7 +25,7 @@ from app.media.errors import (
 )
 from app.media.models import Photo
 from app.media.service import Accepted, Media, Upload
-from app.media.store import original_key, rendition_key
+from app.media.store import masked_key, original_key, rendition_key
 from tests.media.pictures import decode, encode, quarters, with_exif
 
 NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
@@ -35,7 +35,8 @@ DATA = with_exif(quarters(), Orientation=6)
 
 
 def stored(media: Media) -> list[str]:
-    return sorted(one.key for prefix in ("originals", "renditions") for one in media.store.keys(prefix))
+    prefixes = ("originals", "renditions", "deletions")
+    return sorted(one.key for prefix in prefixes for one in media.store.keys(prefix))
 
 
 def age(media: Media, tmp_path: Path, *, now: dt.datetime) -> None:
@@ -240,6 +241,24 @@ def test_the_sweep_removes_what_no_row_refers_to(session: Session, media: Media,
 
     assert deleted == 6
     assert stored(media) == sorted([kept.key, *(rendition_key(kept.digest, *variant) for variant in service.VARIANTS)])
+
+
+def test_the_sweep_removes_what_interrupted_renderings_left(session: Session, media: Media, tmp_path: Path) -> None:
+    photo = service.record(session, accept_one(media), now=NOW - 3 * DAY, claimed=True)
+    photo.mask_revision = 2
+    session.flush()
+    gone = UUID(int=7)
+    kept = [photo.key, rendition_key(photo.digest, 320), masked_key(photo.digest, photo.id, 2, 320)]
+    left = [f"{rendition_key(photo.digest, 320)}.a8_x.part", f"{kept[2]}.a8_x.part"]
+    left += [masked_key(photo.digest, photo.id, 1, 320), masked_key(photo.digest, gone, 2, 320)]
+    left += [f"deletions/{photo.key}", "renditions/stray", "originals/stray"]
+    for key in [*kept, *left]:
+        media.store.put(key, b"bytes")
+    age(media, tmp_path, now=NOW - 2 * DAY)
+
+    assert service.sweep(session, media, now=NOW) == len(left)
+
+    assert stored(media) == sorted(kept)
 
 
 def test_the_same_bytes_sent_twice_are_two_photos_over_one_object(

@@ -1,0 +1,72 @@
+"""Objects of the store that no row refers to: those of requests that failed or died, of photos that were removed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.media import queries
+from app.media.store import ObjectStore, Stored
+
+_BATCH = 1000
+
+# A key has to fit as a whole: what an interrupted put left beside an object begins with the same name.
+_DIGEST = r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})"
+_ORIGINAL = re.compile(rf"originals/{_DIGEST}")
+_RENDITION = re.compile(rf"renditions/{_DIGEST}/\d+\.\w+")
+_MASKED = re.compile(rf"renditions/{_DIGEST}/(?P<photo>[0-9a-f-]{{36}})/(?P<revision>\d+)/\d+\.\w+")
+
+
+def find(session: Session, store: ObjectStore, *, before: dt.datetime) -> Iterator[list[Stored]]:
+    """Find objects that no row refers to and that were put before a moment, in batches. Looks at every object."""
+    for prefix, keep in _KEEPERS.items():
+        old = (stored for stored in store.keys(prefix) if stored.put_at < before)
+        for batch in _batches(old):
+            kept = keep(session, [stored.key for stored in batch])
+            yield [stored for stored in batch if stored.key not in kept]
+
+
+def _batches(objects: Iterable[Stored]) -> Iterator[list[Stored]]:
+    rest = iter(objects)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def _originals(session: Session, keys: Sequence[str]) -> set[str]:
+    """Give those of the keys that are originals of some row."""
+    found = {key: match["digest"] for key in keys if (match := _ORIGINAL.fullmatch(key))}
+    referred = queries.referred(session, set(found.values()))
+    return {key for key, digest in found.items() if digest in referred}
+
+
+def _renditions(session: Session, keys: Sequence[str]) -> set[str]:
+    """Give those of the keys that are renditions of some row, masked ones of its present revision or a later one."""
+    plain = {key: match["digest"] for key in keys if (match := _RENDITION.fullmatch(key))}
+    referred = queries.referred(session, set(plain.values()))
+    masked = {key: match for key in keys if (match := _MASKED.fullmatch(key))}
+    revisions = queries.mask_revisions(session, {UUID(match["photo"]) for match in masked.values()})
+    kept = {key for key, digest in plain.items() if digest in referred}
+    for key, match in masked.items():
+        digest, revision = revisions.get(UUID(match["photo"]), ("", 0))
+        if match["digest"] == digest and int(match["revision"]) >= revision:
+            kept.add(key)
+    return kept
+
+
+def _nothing(session: Session, keys: Sequence[str]) -> set[str]:  # noqa: ARG001  # the interface of a keeper
+    """Keep none."""
+    return set()
+
+
+# What the store holds below each prefix, and which of it rows refer to. The mark of a deletion (app/media/s3.py) is of
+# no use after a minute.
+_KEEPERS: dict[str, Callable[[Session, Sequence[str]], set[str]]] = {
+    "originals": _originals,
+    "renditions": _renditions,
+    "deletions": _nothing,
+}
