@@ -8,7 +8,8 @@ import hashlib
 import io
 import logging
 import time
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -34,6 +35,8 @@ _MARK_OBEYED = dt.timedelta(seconds=60)
 _MARK_USABLE_S = 20
 _MARK_AWAITED_S = 10
 _LOOK_AGAIN_S = 0.2
+# Keys are ASCII: no key below a prefix comes after this one.
+_LAST = "\x7f"
 
 
 class S3Store:
@@ -182,6 +185,33 @@ class S3Store:
             for page in pages.paginate(Bucket=self._bucket, Prefix=f"{prefix}/"):
                 for found in page.get("Contents", ()):
                     yield Stored(found["Key"], found["LastModified"])
+
+    def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        """List from each wanted key on what follows it: a request tells of up to a thousand, or of one at least."""
+        wanted = sorted(map(_checked, keys))
+        found: dict[str, int] = {}
+        at = 0
+        while at < len(wanted):
+            listed, last = self._list_from(wanted[at])
+            upto = bisect_right(wanted, last, lo=at)
+            found |= {key: listed[key] for key in wanted[at:upto] if key in listed}
+            at = upto
+        return found
+
+    def _list_from(self, key: str) -> tuple[dict[str, int], str]:
+        """Give sizes from a key on, below its prefix, and the last key that they tell of: that one at least."""
+        prefix = key.partition("/")[0] + "/"
+        # The listing begins behind a key: the one without its last letter stands before it, and hardly any between.
+        with _answering():
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=key[:-1])
+        listed = {one["Key"]: one["Size"] for one in page.get("Contents", ())}
+        if min(listed, default=key) <= key[:-1]:
+            # A store that does not know how to begin there tells of the first objects again and again.
+            head = self._head(key)
+            return {} if head is None else {key: head["ContentLength"]}, key
+        if not page.get("IsTruncated"):
+            return listed, prefix + _LAST
+        return listed, max(key, *listed)
 
     def _head(self, key: str) -> dict[str, Any] | None:
         try:

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,10 @@ class ObjectStore(Protocol):
         """Walk over the objects below a prefix, remains of interrupted puts included."""
         ...
 
+    def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        """Give the size in bytes of each object that is there; the others are left out."""
+        ...
+
 
 def original_key(digest: str) -> str:
     """Give the key of an original; two levels of folders keep each folder small."""
@@ -117,11 +121,6 @@ def photo_of(key: str) -> UUID | None:
         return UUID(key.removeprefix(f"{UPLOADS}/").partition(".")[0])
     except ValueError:
         return None
-
-
-def digest_of(key: str) -> str:
-    """Give the part of a key that is the digest of an original (of an interrupted put: something else)."""
-    return key.split("/")[3]
 
 
 class FolderStore:
@@ -211,6 +210,17 @@ class FolderStore:
                     except FileNotFoundError:
                         continue
                     yield Stored(path.relative_to(self._root).as_posix(), put_at)
+
+    def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        """Ask for the status of each file."""
+        found = {}
+        for key in keys:
+            try:
+                with _answering(), _finding():
+                    found[key] = self._path(key).stat().st_size
+            except NoSuchObject:
+                continue
+        return found
 
     def _path(self, key: str) -> Path:
         """Give the file of a key. Keys are made by us of digests and sizes; one that leaves the folder is a fault."""

@@ -18,7 +18,7 @@ from app.errors import SettingsFault
 from app.media.errors import StoreUnavailable
 from app.media.formats import Format
 from app.media.s3 import S3Store
-from app.media.store import FolderStore, NoSuchObject, ObjectStore, digest_of, original_key, rendition_key
+from app.media.store import FolderStore, NoSuchObject, ObjectStore, original_key, rendition_key
 from tests.media.buckets import S3Server, serving
 
 DIGEST = "abcd" + "0" * 60
@@ -91,7 +91,6 @@ def test_keys_spread_over_two_levels_of_folders() -> None:
     assert original_key(DIGEST) == f"originals/ab/cd/{DIGEST}"
     assert rendition_key(DIGEST, 1600) == f"renditions/ab/cd/{DIGEST}/1600.jpg"
     assert rendition_key(DIGEST, 320, Format.WEBP) == f"renditions/ab/cd/{DIGEST}/320.webp"
-    assert digest_of(KEY) == digest_of(rendition_key(DIGEST, 320)) == DIGEST
 
 
 def test_what_is_put_is_there(store: ObjectStore, root: Path) -> None:
@@ -200,6 +199,46 @@ def test_the_walk_gives_keys_below_a_prefix(store: ObjectStore) -> None:
     assert {stored.key for stored in store.keys("originals")} == {KEY}
     assert {stored.key for stored in store.keys("renditions")} == {rendition_key(DIGEST, 320)}
     assert list(store.keys("masks")) == []
+
+
+def test_sizes_are_told_of_what_is_there(store: ObjectStore) -> None:
+    there = {rendition_key(DIGEST, 320): b"small", KEY: b"bytes of it", "uploads/1": b""}
+    for key, data in there.items():
+        store.put(key, data)
+
+    asked = [*there, rendition_key(DIGEST, 1600), original_key("f" * 64), original_key("0" * 64), "masks/1"]
+    assert store.sizes(asked) == {key: len(data) for key, data in there.items()}
+    assert store.sizes([]) == {}
+
+
+def test_sizes_of_many_objects_of_a_bucket_take_few_requests(s3: S3Store, bucket: Path) -> None:
+    keys = [f"originals/{number:05}" for number in range(2500)]
+    (bucket / "originals").mkdir()
+    for key in keys:
+        (bucket / key).write_bytes(b"123")
+    asked: list[str] = []
+    s3._client.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+
+    every = s3.sizes(keys)
+    few = s3.sizes([keys[0], keys[1300], keys[2499], "originals/x"])
+
+    assert every == dict.fromkeys(keys, 3)
+    assert few == dict.fromkeys([keys[0], keys[1300], keys[2499]], 3)
+    assert set(asked) == {"ListObjectsV2"}
+    assert len(asked) <= 6
+
+
+def test_a_server_that_cannot_list_from_a_key_on_is_asked_one_by_one(s3: S3Store, bucket: Path) -> None:
+    keys = [f"originals/{number:05}" for number in range(1100)]
+    (bucket / "originals").mkdir()
+    for key in keys:
+        (bucket / key).write_bytes(b"123")
+    s3._client.meta.events.register(
+        "provide-client-params.s3.ListObjectsV2",
+        lambda params, **_: {name: value for name, value in params.items() if name != "StartAfter"},
+    )
+
+    assert s3.sizes([keys[3], keys[1050], "originals/x"]) == {keys[3]: 3, keys[1050]: 3}
 
 
 def test_the_walk_gives_remains_of_interrupted_puts(folder: FolderStore, tmp_path: Path) -> None:
