@@ -89,7 +89,10 @@ def _add_commands(app: Flask) -> None:
     from app.catalogue.cli import city_commands
     from app.commands import database, docs, worker
     from app.dispatch.cli import dispatch
+    from app.media.cli import media_commands
+    from app.reports.queries import owners_of_photos
     from app.workorders.cli import audit
 
-    for command in (staff, city_commands([AssetPart()]), dispatch, audit, database, docs, worker):
+    media = media_commands(owners_of_photos)
+    for command in (staff, city_commands([AssetPart()]), dispatch, audit, media, database, docs, worker):
         app.cli.add_command(command)

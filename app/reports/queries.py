@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from app.media.queries import is_public
 from app.reports.joining import FIXED_DAYS
 from app.reports.models import Rating, Report, ReportLink, ReportPhoto, SpotCheck
 from app.workorders.lifecycle import State
-from app.workorders.models import LIVE, EventKind, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.models import LIVE, EventKind, Evidence, TimelineEvent, TimelinePayload, WorkOrder
 
 SUGGESTED = 3
 WITHOUT_ITEM_M = 50.0
@@ -146,6 +146,26 @@ def reports_of(session: Session, work_order_id: UUID) -> Sequence[Report]:
         .order_by(Report.filed_at, Report.id)
     )
     return session.scalars(statement).all()
+
+
+def owners_of_photos(session: Session, photo_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Say of photos in words to which report and work order they belong; those that nobody claimed are left out."""
+    sent = (
+        select(ReportPhoto.photo_id, Report.number, WorkOrder.public_id)
+        .join(Report, Report.id == ReportPhoto.report_id)
+        .join(ReportLink, ReportLink.report_id == Report.id)
+        .join(WorkOrder, WorkOrder.id == ReportLink.work_order_id)
+        .where(ReportPhoto.photo_id.in_(list(photo_ids)))
+    )
+    brought = (
+        select(Evidence.photo_id, WorkOrder.public_id)
+        .join(WorkOrder, WorkOrder.id == Evidence.work_order_id)
+        .where(Evidence.photo_id.in_(list(photo_ids)))
+    )
+    owners = {one: f"brought by a crew to work order {public_id}" for one, public_id in session.execute(brought)}
+    return owners | {
+        one: f"sent with report {number}, work order {public_id}" for one, number, public_id in session.execute(sent)
+    }
 
 
 def photos_of_reports(session: Session, work_order_id: UUID) -> dict[UUID, list[UUID]]:
