@@ -45,19 +45,22 @@ class Service:
         """Give where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, name: str) -> None:
-        """Start ``web`` or ``worker`` in a session of its own; ``worker 2`` is one more."""
+    def start(self, name: str, *, application: str = "wsgi", **more: str) -> None:
+        """Start ``web`` or ``worker`` in a session of its own; ``worker 2`` is one more.
+
+        ``application`` is the module that it runs, ``more`` its environment besides the settings.
+        """
         command = {
             "web": [
                 *(str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
                 *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", "--log-level", "error"),
-                "wsgi:app",
+                f"{application}:app",
             ],
-            "worker": [str(BIN / "flask"), "--app", "wsgi.py", "worker"],
+            "worker": [str(BIN / "flask"), "--app", application, "worker"],
         }[name.partition(" ")[0]]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+                command, cwd=ROOT, env=self._environment() | more, stdout=log, stderr=log, start_new_session=True
             )
 
     def kill(self, name: str) -> None:

@@ -1,0 +1,96 @@
+"""The application with a halt in it: at the point that HALT_AT names it writes its process id to a file and waits.
+
+Started in place of wsgi.py by tests that kill it there, so that nothing in app/ exists for tests only. If nobody kills
+it, it goes on after a while and leaves a second file that says so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from app import create_app, db
+from app.media import masking, service, store
+
+SECONDS = 300
+ORIGINAL = r"/originals/"
+PLAIN = r"/renditions/../../[0-9a-f]{64}/\d+\."
+MASKED = r"/renditions/../../[0-9a-f]{64}/[0-9a-f-]{36}/"
+
+
+def halt() -> None:
+    """Say that the point is reached, and wait to be killed."""
+    folder = Path(os.environ["HALT_FOLDER"])
+    # The other threads and processes come by too; one file is enough.
+    part = folder / f"halted.{os.getpid()}"
+    part.write_text(str(os.getpid()))
+    part.rename(folder / "halted")
+    time.sleep(SECONDS)
+    (folder / "went on").touch()
+
+
+def before(owner: Any, name: str) -> None:
+    """Halt before a function is called."""
+    inner = getattr(owner, name)
+
+    def outer(*given: Any, **more: Any) -> Any:
+        halt()
+        return inner(*given, **more)
+
+    setattr(owner, name, outer)
+
+
+def after(owner: Any, name: str, place: str = "") -> None:
+    """Halt after a function has returned; where ``place`` is given, only when one of its arguments looks so."""
+    inner = getattr(owner, name)
+
+    def outer(*given: Any, **more: Any) -> Any:
+        made = inner(*given, **more)
+        if any(re.search(place, f"/{one}") for one in given if isinstance(one, str | Path)) or not place:
+            halt()
+        return made
+
+    setattr(owner, name, outer)
+
+
+def committed(owner: Any, name: str) -> None:
+    """Halt after the commit of the transaction in which a function was called."""
+    inner = getattr(owner, name)
+
+    def outer(session: Any, *given: Any, **more: Any) -> Any:
+        session.info["called"] = True
+        return inner(session, *given, **more)
+
+    setattr(owner, name, outer)
+
+    @event.listens_for(db.Session, "after_commit")
+    def _(session: Any) -> None:
+        if session.info.pop("called", False):
+            halt()
+
+
+POINTS: dict[str, Callable[[], None]] = {
+    "original half written": lambda: after(store, "_write_beside", ORIGINAL),
+    "original stored": lambda: after(store.FolderStore, "put", ORIGINAL),
+    "photo recorded": lambda: after(service, "record"),
+    "report committed": lambda: committed(service, "record"),
+    "photo claimed": lambda: after(service, "claim"),
+    "claim committed": lambda: committed(service, "claim"),
+    "rendition half written": lambda: after(store, "_write_beside", PLAIN),
+    "between renditions": lambda: after(store.FolderStore, "put", PLAIN),
+    "renditions stored": lambda: before(service, "mark_rendered"),
+    "rendering committed": lambda: committed(service, "mark_rendered"),
+    "masked half written": lambda: after(store, "_write_beside", MASKED),
+    "between masked": lambda: after(store.FolderStore, "put", MASKED),
+    "masked stored": lambda: before(masking, "mark_masked"),
+    "masking committed": lambda: committed(masking, "mark_masked"),
+}
+
+POINTS[os.environ["HALT_AT"]]()
+app = create_app()

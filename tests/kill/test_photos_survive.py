@@ -1,0 +1,317 @@
+"""Web or worker is killed at each step of a photo: none is lost, none is left half made, nothing stays behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psutil
+import pytest
+import requests
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.pool import NullPool
+
+from app.db import Session, utcnow
+from app.jobs import enqueue
+from app.media import cli, doctor, service, states
+from app.media.models import Photo
+from app.media.probe import Prober
+from app.media.service import SIZES, Media, Upload
+from app.media.store import FolderStore, masked_key, original_key, rendition_key
+from app.reports.models import Report, ReportPhoto
+from dev.cluster import Cluster
+from tests.databases import SECRET, fill, settings_for
+from tests.kill.harness import Service
+from tests.make import YUEHAI, make_photo
+
+pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill"), pytest.mark.timeout(300)]
+
+REACHED_SECONDS = 60
+SETTLE_SECONDS = 90
+HALTING = "tests.kill.halting"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is there at the moment of the kill; it tells that the kill fell between two steps and no elsewhere."""
+
+    part: bool = False
+    original: bool = True
+    row: str = "claimed"
+    plain: str = "none"
+    rendered: bool = False
+    masked: str = "none"
+    marked: bool = False
+
+
+# fmt: off
+WEB = {
+    "original half written": Window(part=True, original=False, row="none"),
+    "original stored":       Window(row="none"),
+    "photo recorded":        Window(row="none"),
+    "report committed":      Window(),
+}
+CLAIM = {
+    "photo claimed":   Window(row="unclaimed"),
+    "claim committed": Window(),
+}
+WORKER = {
+    "rendition half written": Window(part=True),
+    "between renditions":     Window(plain="some"),
+    "renditions stored":      Window(plain="all"),
+    "rendering committed":    Window(plain="all", rendered=True),
+    "masked half written":    Window(plain="all", rendered=True, part=True),
+    "between masked":         Window(plain="all", rendered=True, masked="some"),
+    "masked stored":          Window(plain="all", rendered=True, masked="all"),
+    "masking committed":      Window(plain="all", rendered=True, masked="all", marked=True),
+}
+# fmt: on
+
+
+@dataclass
+class City:
+    """A service over a database of its own, its store, and the reports that it acknowledged."""
+
+    service: Service
+    media: Media
+    acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """Give the folder of the photos."""
+        return self.service.settings.media_root
+
+    def halt(self, name: str, point: str) -> None:
+        """Start web or worker so that it halts at a point."""
+        (self.service.folder / "halted").unlink(missing_ok=True)
+        self.service.start(name, application=HALTING, HALT_AT=point, HALT_FOLDER=str(self.service.folder))
+
+    def kill_in(self, name: str, window: Window, digest: str) -> None:
+        """Wait until it halts, check that the window is this one, and kill it there."""
+        halted = self.service.folder / "halted"
+        wait_for(halted.exists, REACHED_SECONDS, f"{name} never came to the point")
+        pid = int(halted.read_text())
+        assert os.getpgid(pid) == self.service.running[name].pid
+        assert self.look(digest) == window
+        self.service.kill(name)
+        wait_for(lambda: not psutil.pid_exists(pid), 10, f"{name} does not die")
+        assert not (self.service.folder / "went on").exists(), "it was not killed at the point but later"
+
+    def look(self, digest: str) -> Window:
+        """Say what is there of a photo."""
+        with Session() as session:
+            photo = session.scalars(select(Photo).where(Photo.digest == digest)).one_or_none()
+        row = "none" if photo is None else "claimed" if photo.claimed_at else "unclaimed"
+        return Window(
+            part=any(self.root.rglob("*.part")),
+            original=self.media.store.exists(original_key(digest)),
+            row=row,
+            plain=self._how_many([rendition_key(digest, size) for size in SIZES]),
+            rendered=bool(photo and photo.rendered_at),
+            masked=self._how_many([masked_key(digest, photo.id, 0, size) for size in SIZES] if photo else []),
+            marked=bool(photo and photo.masked_at),
+        )
+
+    def _how_many(self, keys: list[str]) -> str:
+        there = sum(map(self.media.store.exists, keys))
+        return "none" if not there else "all" if there == len(keys) else "some"
+
+    def file(self, key: str, digest: str, **sent: Any) -> None:
+        """File a report; keep what was acknowledged."""
+        answer = requests.post(
+            f"{self.service.address}/api/v1/reports", headers={"Idempotency-Key": key}, timeout=60, **sent
+        )
+        assert answer.status_code == 201, answer.text
+        self.acknowledged[key] = (answer.json()["number"], digest)
+
+    def recover(self) -> None:
+        """Start again what does not run; let the half minute be over after which a worker counts as dead."""
+        with Session.begin() as session:
+            session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
+            enqueue(session, "upkeep.reap", timestamp=0)
+        self.service.restore()
+        self.service.wait_until_alive()
+
+    def settle(self) -> None:
+        """Wait until no job of photos waits or runs."""
+        left = text(
+            "SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE 'media.%' AND status IN ('todo', 'doing')"
+        )
+
+        def is_done() -> bool:
+            with Session() as session:
+                return not session.scalar(left)
+
+        wait_for(is_done, SETTLE_SECONDS, "jobs are left")
+
+    def check(self) -> None:
+        """Check that each acknowledged report has its photo with all its pictures, and that nothing else is there."""
+        with Session() as session:
+            rows = session.execute(
+                select(Report.idempotency_key, Report.number, Photo)
+                .join(ReportPhoto, ReportPhoto.report_id == Report.id)
+                .join(Photo, Photo.id == ReportPhoto.photo_id)
+            ).all()
+            failed = session.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"))
+        assert {str(key): (number, photo.digest) for key, number, photo in rows} == self.acknowledged
+        assert failed == 0
+        kept = set()
+        for _, _, photo in rows:
+            assert hashlib.sha256(self.media.store.get(photo.key)).hexdigest() == photo.digest
+            assert photo.rendered_at
+            assert photo.masked_at
+            kept |= {photo.key, *(rendition_key(photo.digest, size) for size in SIZES)}
+            kept |= {masked_key(photo.digest, photo.id, 0, size) for size in SIZES}
+        self._sweep_a_day_later()
+        assert {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()} == kept
+        self._check_as_a_doctor()
+
+    def _sweep_a_day_later(self) -> None:
+        now = utcnow() + service.UNCLAIMED_FOR + dt.timedelta(minutes=5)
+        with Session.begin() as session:
+            service.forget_unclaimed(session, now=now)
+        with Session() as session:
+            service.sweep(session, self.media, now=now)
+
+    def _check_as_a_doctor(self) -> None:
+        with Session() as session:
+            page = states.page(session, limit=cli._PAGE)
+            assert doctor.examine(session, self.media.store, page, deep=True) == []
+        assert len(page) == len(self.acknowledged)
+
+
+def wait_for(what: Callable[[], object], seconds: float, otherwise: str) -> None:
+    ends = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < ends, otherwise
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[City]:
+    """Give the real Shenzhen, of which nothing runs yet."""
+    folder = tmp_path_factory.mktemp("survive")
+    cluster = Cluster(folder / "pg", durable=False)
+    cluster.start()
+    cluster.ensure_database("ssp_photos")
+    settings = settings_for(cluster.url("ssp_photos"), cluster.url("ssp_photos", "ssp_owner"), folder)
+    fill("shenzhen", settings)
+    engine = create_engine(settings.database_url, poolclass=NullPool)
+    Session.configure(bind=engine, join_transaction_mode="conditional_savepoint")
+    media = Media(
+        store=FolderStore(settings.media_root), prober=Prober(1), key=SECRET.encode(), public_url=settings.public_url
+    )
+    service = Service(cluster, settings, folder)
+    try:
+        yield City(service, media)
+    finally:
+        service.stop()
+        media.prober.close()
+        engine.dispose()
+        cluster.destroy()
+
+
+@pytest.fixture
+def photo() -> bytes:
+    """Give a photo that there was not before."""
+    return make_photo(f"#{uuid4().hex[:6]}", (400, 300))
+
+
+def form() -> dict[str, Any]:
+    return {"lon": YUEHAI[0], "lat": YUEHAI[1], "item": "B0121", "language": "zh"}
+
+
+def file_and_hope(city: City, key: str, **sent: Any) -> threading.Thread:
+    """File a report of which no answer comes: web dies meanwhile."""
+
+    def file() -> None:
+        with suppress(requests.RequestException):
+            requests.post(
+                f"{city.service.address}/api/v1/reports", headers={"Idempotency-Key": key}, **sent, timeout=90
+            )
+            raise AssertionError("web answered: it was not killed at the point")
+
+    thread = threading.Thread(target=file)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("point", WEB)
+def test_a_photo_that_comes_with_its_report_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
+    key, digest = str(uuid4()), hashlib.sha256(photo).hexdigest()
+    sent = {"data": form(), "files": {"photos": ("photo.jpg", photo)}}
+    city.service.stop()
+
+    city.halt("web", point)
+    city.service.wait_until_alive()
+    thread = file_and_hope(city, key, **sent)
+    city.kill_in("web", WEB[point], digest)
+    thread.join()
+    city.recover()
+    city.file(key, digest, **sent)
+    city.settle()
+
+    city.check()
+
+
+@pytest.mark.parametrize("point", [point for point in WEB if WEB[point].row == "none"])
+def test_of_a_resident_who_does_not_send_again_nothing_stays(city: City, photo: bytes, point: str) -> None:
+    digest = hashlib.sha256(photo).hexdigest()
+    city.service.stop()
+
+    city.halt("web", point)
+    city.service.wait_until_alive()
+    thread = file_and_hope(city, str(uuid4()), data=form(), files={"photos": ("photo.jpg", photo)})
+    city.kill_in("web", WEB[point], digest)
+    thread.join()
+
+    assert any(path.name.startswith(digest) for path in city.root.rglob("*")), "nothing was there to be swept"
+    city.check()
+
+
+@pytest.mark.parametrize("point", CLAIM)
+def test_a_photo_that_was_sent_before_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
+    key, digest = str(uuid4()), hashlib.sha256(photo).hexdigest()
+    city.service.stop()
+    (accepted,) = service.accept(city.media, [Upload("a.jpg", photo)])
+    with Session.begin() as session:
+        photo_id: UUID = service.record(session, accepted, now=utcnow(), claimed=False).id
+    sent = {"json": form() | {"photos": [str(photo_id)]}}
+
+    city.halt("web", point)
+    city.service.wait_until_alive()
+    thread = file_and_hope(city, key, **sent)
+    city.kill_in("web", CLAIM[point], digest)
+    thread.join()
+    city.recover()
+    city.file(key, digest, **sent)
+    city.settle()
+
+    city.check()
+
+
+@pytest.mark.parametrize("point", WORKER)
+def test_pictures_are_made_although_the_worker_dies(city: City, photo: bytes, point: str) -> None:
+    digest = hashlib.sha256(photo).hexdigest()
+    if "worker" in city.service.running:
+        city.service.kill("worker")
+    if "web" not in city.service.running:
+        city.service.start("web")
+    city.service.wait_until_alive()
+    city.file(str(uuid4()), digest, data=form(), files={"photos": ("photo.jpg", photo)})
+
+    city.halt("worker", point)
+    city.kill_in("worker", WORKER[point], digest)
+    city.recover()
+    city.settle()
+
+    city.check()
