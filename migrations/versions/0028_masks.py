@@ -1,7 +1,7 @@
 """What is masked in the public picture of a photo, and who released, hid or showed it.
 
-Revision ID: 0025
-Revises: 0023
+Revision ID: 0028
+Revises: 0027
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0025"
-down_revision = "0023"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
