@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs import enqueue
 from app.media.models import Photo
-from app.media.service import SIZES
+from app.media.service import VARIANTS
 from app.media.states import State, states
 from app.media.store import NoSuchObject, ObjectStore, masked_key, rendition_key
 
@@ -121,11 +121,11 @@ def _ills(state: State, shelf: _Shelf) -> Iterator[Ill]:
 
 
 def _renditions(state: State) -> list[str]:
-    return [rendition_key(state.digest, size) for size in SIZES]
+    return [rendition_key(state.digest, *variant) for variant in VARIANTS]
 
 
 def _masked(state: State) -> list[str]:
-    return [masked_key(state.digest, state.id, state.mask_revision, size) for size in SIZES]
+    return [masked_key(state.digest, state.id, state.mask_revision, *variant) for variant in VARIANTS]
 
 
 def _keys(state: State) -> list[str]:
