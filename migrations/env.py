@@ -26,6 +26,7 @@ MODELS = (
     "app.dispatch.rule_models",
     "app.notify.models",
     "app.reports.models",
+    "app.reports.pair_models",
 )
 # What the application may do with each table besides reading it; a table that is not named here it may only read.
 # fmt: off
@@ -55,6 +56,7 @@ RIGHTS = {
     "photos":            "INSERT, UPDATE, DELETE",  # the sweep removes what nobody claimed
     "photo_decisions":   "INSERT",
     "uploads":           "INSERT, UPDATE",  # goes with its photo
+    "evidence_pairs":    "INSERT, UPDATE, DELETE",  # made anew at any time
     # Who is told. An address is erased by emptying it.
     "subscriptions":     "INSERT, UPDATE",
     "deliveries":        "INSERT, UPDATE",

@@ -140,6 +140,9 @@ def _follow(session: Session, case: Case, event: TimelineEvent) -> EvidenceCheck
     work_order, asked = case.work_order, case.asked
     if work_order.state is State.FIXED and event.kind is EventKind.FIXED:
         enqueue(session, "reports.sample", work_order_id=str(work_order.id), round_number=work_order.rounds)
+    if asked.action is Action.FIX:
+        # Its photos may have been uploaded and masked before the step.
+        enqueue(session, "reports.pair", work_order_id=str(work_order.id))
     if asked.action is not Action.FIX or case.mine is None:
         return None
     return evidence.check(

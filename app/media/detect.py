@@ -1,6 +1,7 @@
 """Find faces and number plates by OpenCV's Haar cascades: the program of a child of its own.
 
-Nothing else imports OpenCV. The child looks at renditions of our own making, never at what a stranger sent.
+Nothing else imports OpenCV but app/media/align.py, which runs in this child too. It looks at renditions of our own
+making, never at what a stranger sent.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from app.media import child, picture
+from app.media import align, child, picture
 
 # The cascade, how often a hit must repeat, and the smallest one in pixels. Rather a mask too many: it costs a patch of
 # street, one too few shows a person. Below these sizes the cascades find nothing (20 px trained, 25 in practice).
@@ -34,9 +35,15 @@ def serve() -> None:
     child.serve(answer, memory=MEMORY_BYTES)
 
 
-def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:  # noqa: ARG001  # there is one job only
-    """Find what is to be masked in a picture: a header with ``boxes``."""
-    return {"boxes": find(data)}, b""
+def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Find what is to be masked in a picture: a header with ``boxes``.
+
+    Where the job names the length of a picture of ``before``, bring that and the rest into one frame.
+    """
+    if "before" not in job:
+        return {"boxes": find(data)}, b""
+    aligned, size, made = align.align(data[: job["before"]], data[job["before"] :], job["sizes"])
+    return {"aligned": aligned, "size": size, "lengths": [len(one) for one in made]}, b"".join(made)
 
 
 @cache

@@ -57,6 +57,8 @@ def mark_masked(
         values["detected_at"] = now
     statement = update(Photo).where(Photo.id == photo.id, Photo.mask_revision == photo.mask_revision)
     done = session.scalars(statement.values(values).returning(Photo.id)).one_or_none() is not None
+    if done:
+        enqueue(session, "reports.pair", photo_id=str(photo.id))
     # What was masked less than now must not lie about; a deletion that fails is no harm, no link leads to it.
     for variant in VARIANTS if done and photo.mask_revision else ():
         media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, *variant))
@@ -120,5 +122,7 @@ def _place(box: dict[str, Any]) -> tuple[Any, ...]:
 def _note(session: Session, photo: Photo, decision: Decision, *, by: UUID, now: dt.datetime, **more: Any) -> Photo:
     session.add(PhotoDecision(photo_id=photo.id, at=now, by=by, decision=decision, **more))
     session.flush()
+    # Another photo may take its place beside a repair, or this one may come back.
+    enqueue(session, "reports.pair", photo_id=str(photo.id))
     log.info("picture decided", extra={"photo": str(photo.id), "decision": decision.value, "by": str(by)})
     return photo

@@ -19,6 +19,7 @@ _BATCH = 1000
 _DIGEST = r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})"
 _ORIGINAL = re.compile(rf"originals/{_DIGEST}")
 _RENDITION = re.compile(rf"renditions/{_DIGEST}/\d+\.\w+")
+_PAIR = re.compile(rf"pairs/{_DIGEST}/[0-9a-f-]+/\w+-\d+\.\w+")
 _MASKED = re.compile(rf"renditions/{_DIGEST}/(?P<photo>[0-9a-f-]{{36}})/(?P<revision>\d+)/\d+\.\w+")
 
 
@@ -58,6 +59,12 @@ def _renditions(session: Session, keys: Sequence[str]) -> set[str]:
     return kept
 
 
+def _pairs(session: Session, keys: Sequence[str]) -> set[str]:
+    """Give those of the keys that are pictures of pairs whose photos are there and masked as they were then."""
+    whole = {key for key in keys if _PAIR.fullmatch(key)}
+    return whole - set(queries.stale_pairs(session, whole))
+
+
 def _nothing(session: Session, keys: Sequence[str]) -> set[str]:  # noqa: ARG001  # the interface of a keeper
     """Keep none."""
     return set()
@@ -68,5 +75,6 @@ def _nothing(session: Session, keys: Sequence[str]) -> set[str]:  # noqa: ARG001
 _KEEPERS: dict[str, Callable[[Session, Sequence[str]], set[str]]] = {
     "originals": _originals,
     "renditions": _renditions,
+    "pairs": _pairs,
     "deletions": _nothing,
 }

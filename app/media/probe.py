@@ -75,6 +75,21 @@ class Probe:
     sharpness: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Two pictures in one frame: a JPEG of each for every size, all sizes of before first.
+
+    ``width`` and ``height`` are pixels of the largest; ``aligned`` says that both show the same scene in the same
+    place, otherwise they are cropped to one shape only.
+    """
+
+    aligned: bool
+    width: int
+    height: int
+    before: list[bytes]
+    after: list[bytes]
+
+
 class Child:
     """One decoder process."""
 
@@ -186,9 +201,7 @@ class Prober:
 
     def _make(self, job: dict[str, Any], data: bytes) -> list[bytes]:
         header, made = self._ask(job, data, seconds=RENDER_SECONDS)
-        count = len(job["sizes"]) * len(job["formats"])
-        ends = [sum(header["lengths"][: place + 1]) for place in range(count)]
-        return [made[end - length : end] for end, length in zip(ends, header["lengths"], strict=True)]
+        return _split(made, header["lengths"], count=len(job["sizes"]) * len(job["formats"]))
 
     def _ask(self, job: dict[str, Any], data: bytes, *, seconds: float) -> tuple[dict[str, Any], bytes]:
         try:
@@ -235,8 +248,19 @@ class Detector(Protocol):
         ...
 
 
+class Aligner(Protocol):
+    """What brings the pictures of before and after into one frame."""
+
+    def align(self, before: bytes, after: bytes, sizes: Sequence[int]) -> Aligned:
+        """Make both for each size, the longest side in pixels. Raises as ``Detector.find`` does."""
+        ...
+
+
 class HaarDetector(Prober):
-    """One child with OpenCV's cascades, started when the first picture is looked at: in workers, never in the web."""
+    """One child with OpenCV, started when the first picture is looked at: in workers, never in the web.
+
+    It finds by the cascades, and aligns.
+    """
 
     def __init__(self) -> None:
         super().__init__(1, seconds=DETECT_SECONDS, queue_seconds=4 * DETECT_SECONDS, program=_DETECTOR)
@@ -246,6 +270,20 @@ class HaarDetector(Prober):
         header, _ = self._ask({}, data, seconds=DETECT_SECONDS)
         boxes: list[dict[str, Any]] = header["boxes"]
         return boxes
+
+    def align(self, before: bytes, after: bytes, sizes: Sequence[int]) -> Aligned:
+        """Align them by app/media/align.py."""
+        job = {"before": len(before), "sizes": list(sizes)}
+        header, made = self._ask(job, before + after, seconds=DETECT_SECONDS)
+        pictures = _split(made, header["lengths"], count=2 * len(sizes))
+        width, height = header["size"]
+        return Aligned(header["aligned"], width, height, pictures[: len(sizes)], pictures[len(sizes) :])
+
+
+def _split(made: bytes, lengths: Sequence[int], *, count: int) -> list[bytes]:
+    """Cut what a child made into its ``count`` pictures."""
+    ends = [sum(lengths[: index + 1]) for index in range(count)]
+    return [made[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
 def _ready(child: Child | None, program: str) -> Child:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Session
 
 from app.media.models import BAND_SHIFTS, Photo, PhotoDecision
+from app.media.store import pair_of
 
 ALIKE_BITS = 3
 _BITS = 64
@@ -67,6 +68,15 @@ def mask_revisions(session: Session, photo_ids: Iterable[UUID]) -> dict[UUID, tu
     """Give digest and present mask revision of photos; unknown ones are left out."""
     statement = select(Photo.id, Photo.digest, Photo.mask_revision).where(Photo.id.in_(list(photo_ids)))
     return {row.id: (row.digest, row.mask_revision) for row in session.execute(statement)}
+
+
+def stale_pairs(session: Session, keys: Iterable[str]) -> Collection[str]:
+    """Give those keys of pairs whose photos are gone, or are masked differently by now."""
+    named = {key: pair for key in keys if (pair := pair_of(key))}
+    ids = {photo_id for pair in named.values() for photo_id, _ in pair}
+    rows = session.execute(select(Photo.id, Photo.mask_revision).where(Photo.id.in_(ids))) if ids else ()
+    present = {(row[0], row[1]) for row in rows}
+    return {key for key, pair in named.items() if not present.issuperset(pair)}
 
 
 def find_alike(

@@ -12,7 +12,7 @@ from app.api.clock import now
 from app.api.guard import public
 from app.api.ratelimit import limited
 from app.db import Reading, Session
-from app.media import links, queries, service, uploads
+from app.media import links, pairs, queries, service, uploads
 from app.media.errors import NothingArrived
 from app.media.formats import Format
 from app.media.links import Kind
@@ -166,19 +166,36 @@ def show_masked(query: dict[str, Any], photo_id: UUID, size: int) -> Response:
     return _send(photo_id, size, query["sig"], Kind.MASKED)
 
 
+@blp.get("/<uuid:before_id>/<uuid:after_id>/<name>.jpg")
+@public
+@blp.arguments(SignatureSchema, location="query")
+@blp.response(200, _BINARY, content_type=Format.JPEG.media_type)
+@blp.alt_response(404, description="No such picture, a wrong signature, or not to be seen (then with Retry-After)")
+def show_pair(query: dict[str, Any], before_id: UUID, after_id: UUID, name: str) -> Response:
+    """Show a picture of before or after a repair: both have the same frame, so that one can be laid over the other"""
+    with Reading() as session:
+        picture, tag = pairs.show_pair(session, service.current(), before_id, after_id, name, signature=query["sig"])
+    return _answer(picture, tag, Format.JPEG.media_type, _ASK_AGAIN)
+
+
 def _send(photo_id: UUID, size: int, signature: str, kind: Kind) -> Response:
     with Reading() as session:
         shown = service.show(
             session, service.current(), photo_id, size, signature=signature, kind=kind, wanted=_wanted()
         )
-    response = Response(shown.data, content_type=shown.kind.media_type)
-    response.set_etag(shown.tag)
+    response = _answer(shown.data, shown.tag, shown.kind.media_type, _IMMUTABLE if kind is Kind.PLAIN else _ASK_AGAIN)
     response.vary.add("Accept")
-    response.headers["Cache-Control"] = _IMMUTABLE if kind is Kind.PLAIN else _ASK_AGAIN
+    return response
+
+
+def _answer(picture: bytes, tag: str, media_type: str, caching: str) -> Response:
+    response = Response(picture, content_type=media_type)
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = caching
     response.headers["Content-Disposition"] = "inline"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A slow network gets the rest of a picture, not all of it again; the tag is strong, so parts fit together.
-    response.make_conditional(request, accept_ranges=True, complete_length=len(shown.data))
+    response.make_conditional(request, accept_ranges=True, complete_length=len(picture))
     return response
 
 

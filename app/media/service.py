@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import product
 from uuid import UUID
 
@@ -34,7 +34,7 @@ from app.media.errors import (
 from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import Photo
-from app.media.probe import Detector, HaarDetector, Probe, Prober, Undecodable
+from app.media.probe import Aligner, Detector, HaarDetector, Probe, Prober, Undecodable
 from app.media.s3 import S3Store
 from app.media.store import (
     FolderStore,
@@ -96,13 +96,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """Store, decoders, signing key and detector of this process; without a detector staff release each picture."""
+    """Store, decoders, signing key and detector of this process; without a detector staff release each picture.
+
+    ``aligner`` is the detector's child, which starts with the first picture.
+    """
 
     store: ObjectStore
     prober: Prober
     key: bytes
     public_url: str
     detector: Detector | None = None
+    aligner: Aligner = field(default_factory=HaarDetector)
 
 
 _configured: list[Media] = []
@@ -110,12 +114,14 @@ _configured: list[Media] = []
 
 def open_media(settings: Settings) -> Media:
     """Open the store and the decoders that the settings name. Raises SettingsFault for a store that is no use."""
+    opencv = HaarDetector()
     return Media(
         store=_open_store(settings),
         prober=Prober(settings.photo_probes),
         key=links.derive_key(settings.secret_key),
         public_url=settings.public_url,
-        detector=HaarDetector() if settings.photo_detector == "haar" else None,
+        detector=opencv if settings.photo_detector == "haar" else None,
+        aligner=opencv,
     )
 
 
@@ -220,9 +226,9 @@ def record(session: Session, accepted: Accepted, *, now: dt.datetime, claimed: b
 
 def fill(photo: Photo, accepted: Accepted, *, now: dt.datetime) -> None:
     """Write down what the bytes of a photo say."""
-    for field in fields(accepted):
-        if field.name != "name":
-            setattr(photo, field.name, getattr(accepted, field.name))
+    for each in fields(accepted):
+        if each.name != "name":
+            setattr(photo, each.name, getattr(accepted, each.name))
     photo.arrived_at = now
 
 

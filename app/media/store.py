@@ -6,6 +6,7 @@ import datetime as dt
 import fcntl
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 UPLOADS = "uploads"
 _CHUNK_BYTES = 1 << 16
+_PAIR = re.compile(r"([0-9a-f-]{36})-([0-9a-f-]{36})-(\d+)-(\d+)")
 AGAIN = "Photos cannot be stored at the moment. Nothing was stored; send the same request again in a while."
 
 
@@ -121,6 +123,23 @@ def photo_of(key: str) -> UUID | None:
         return UUID(key.removeprefix(f"{UPLOADS}/").partition(".")[0])
     except ValueError:
         return None
+
+
+def pair_key(digest: str, before: tuple[UUID, int], after: tuple[UUID, int], name: str) -> str:
+    """Give the key of a picture of a pair; ``digest`` is that of after, each photo comes with its mask revision."""
+    # Photo ids have dashes of their own, and always 36 characters.
+    pair = f"{before[0]}-{after[0]}-{before[1]}-{after[1]}"
+    return f"pairs/{digest[:2]}/{digest[2:4]}/{digest}/{pair}/{name}.jpg"
+
+
+def pair_of(key: str) -> tuple[tuple[UUID, int], tuple[UUID, int]] | None:
+    """Read from a key of a pair the ids and mask revisions of before and after; None where it is none."""
+    parts = key.split("/")
+    found = _PAIR.fullmatch(parts[4]) if parts[0] == "pairs" and len(parts) > 5 else None  # noqa: PLR2004
+    if found is None:
+        return None
+    before, after, first, second = found.groups()
+    return (UUID(before), int(first)), (UUID(after), int(second))
 
 
 class FolderStore:

@@ -17,6 +17,7 @@ from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Item, Joining
 from app.dispatch.lists import in_scope, rows_after
+from app.geo.models import Area
 from app.geo.types import Point, metres, near
 from app.media.models import Photo
 from app.media.queries import is_public
@@ -34,11 +35,15 @@ _PUBLIC = text("NOT work_orders.sensitive")
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A work order that may be about the same problem; ``photo_id`` is the first picture that everybody may see."""
+    """A work order that may be about the same problem; ``photo_id`` is the first picture that everybody may see.
+
+    ``street`` is where it lies.
+    """
 
     work_order: WorkOrder
     distance_m: float
     photo_id: UUID | None
+    street: Area | None
 
 
 def find_similar(session: Session, point: Point, *, item: Item | None, city: City, now: dt.datetime) -> list[Similar]:
@@ -66,7 +71,16 @@ def find_similar(session: Session, point: Point, *, item: Item | None, city: Cit
     named = WorkOrder.item_code == item.code if item is not None else Item.joining != Joining.NEVER
     rows = session.execute(statement.where(named)).all()
     photos = _first_photos(session, [row[0].id for row in rows])
-    return [Similar(work_order, metre, photos.get(work_order.id)) for work_order, metre in rows]
+    return [
+        Similar(work_order, metre, photos.get(work_order.id), street_of(session, work_order.street))
+        for work_order, metre in rows
+    ]
+
+
+def street_of(session: Session, code: str) -> Area | None:
+    """Find the street of a code: its present version, else the last one."""
+    statement = select(Area).where(Area.code == code).order_by(Area.until.desc().nulls_first())
+    return session.scalars(statement.limit(1)).one_or_none()
 
 
 def _first_photos(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -28,7 +28,7 @@ from app.reports import schemas, service
 from app.reports.desk import check_channel
 from app.reports.models import SpotCheck
 from app.reports.queries import Similar, find_similar, open_spot_checks, ratings_by_unit
-from app.reports.views import View, show_masked, show_track, show_work_order, version_of
+from app.reports.views import View, show_thumbnail, show_track, show_work_order, version_of
 
 blp = Blueprint("reports", __name__, url_prefix="/api/v1", description="Reports of residents")
 
@@ -108,7 +108,7 @@ def similar(where: dict[str, Any]) -> list[dict[str, Any]]:
 
 def show_similar(found: Similar) -> dict[str, Any]:
     """Give the members of a similar work order."""
-    work_order = found.work_order
+    work_order, picture = found.work_order, show_thumbnail(found)
     return {
         "id": work_order.public_id,
         "item": work_order.item,
@@ -116,7 +116,8 @@ def show_similar(found: Similar) -> dict[str, Any]:
         "opened_at": work_order.opened_at,
         "distance_m": round(found.distance_m, 1),
         "reports": work_order.reports,
-        "thumbnail": show_masked(found.photo_id)["small"] if found.photo_id else None,
+        "thumbnail": picture["small"] if picture else None,
+        "alt": picture["alt"] if picture else None,
     }
 
 

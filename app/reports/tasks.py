@@ -1,15 +1,21 @@
-"""Jobs of reports: draw the sample of a repair, look at late photos, close what met silence."""
+"""Jobs of reports: draw the sample of a repair, look at late photos, close what met silence, make pairs."""
 
 from __future__ import annotations
 
 import logging
 from uuid import UUID
 
+from sqlalchemy.orm import Session as SessionType
+
 from app.catalogue.city import current_city
 from app.catalogue.errors import NoCity
-from app.db import Session, utcnow
+from app.db import Reading, Session, utcnow
 from app.jobs import PATIENT, queue
+from app.media import pairs
+from app.media import service as media
+from app.media.probe import TooSlow, Undecodable
 from app.reports.service import after_fix, late
+from app.reports.service import pair as evidence
 
 log = logging.getLogger(__name__)
 
@@ -46,3 +52,29 @@ def close_silent(timestamp: int) -> None:  # noqa: ARG001  # the interface of pe
         return
     if closed:
         log.info("work orders closed by silence", extra={"closed": closed})
+
+
+@queue.task(name="reports.pair", retry=PATIENT)
+def pair(photo_id: str | None = None, work_order_id: str | None = None) -> None:
+    """Make the pair of a work order, or of the one that a photo belongs to; take it away where there is none now."""
+    with Reading() as session:
+        order_id = UUID(work_order_id) if work_order_id else _order_of(session, photo_id)
+        wanted = evidence.choose(session, order_id) if order_id else None
+        if order_id is None or evidence.is_made(session, order_id, wanted):
+            return
+    try:
+        made = pairs.make_pair(media.current(), wanted) if wanted else None
+    except TooSlow:
+        raise
+    except Undecodable as fault:
+        log.warning("pair cannot be made", extra={"work_order": str(order_id), "fault": str(fault)})
+        return
+    since = utcnow()
+    with Session.begin() as session:
+        settled = evidence.settle(session, order_id, wanted, made, now=since)
+    for gone in settled.gone:
+        pairs.forget_pair(media.current(), gone, since=since)
+
+
+def _order_of(session: SessionType, photo_id: str | None) -> UUID | None:
+    return evidence.order_of_photo(session, UUID(photo_id)) if photo_id else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +11,22 @@ from sqlalchemy.orm import Session
 
 from app.accounts.service import Person
 from app.catalogue.city import current_city
+from app.catalogue.models import Item
 from app.dispatch.models import Part
 from app.dispatch.queries import open_parts
 from app.fieldwork.queries import checks_of
+from app.geo.models import Area
 from app.media import service as media
-from app.media.links import Kind
+from app.media.links import Kind, Side
 from app.media.models import UploadState
+from app.media.pairs import pair_url
 from app.media.uploads import awaited_among
+from app.reports.alt import Alt, Shows, alt_of, shown_by
 from app.reports.models import Report
-from app.reports.queries import photos_of_events, photos_of_reports, reports_of
+from app.reports.pair_models import EvidencePair
+from app.reports.queries import Similar, photos_of_events, photos_of_reports, reports_of, street_of
 from app.reports.service import Track
+from app.reports.service.pair import public_pair
 from app.workorders import queries
 from app.workorders.lifecycle import legal
 from app.workorders.models import EventKind, TimelineEvent, WorkOrder
@@ -30,36 +37,78 @@ _FILED = (EventKind.RECEIVED, EventKind.JOINED)
 Awaited = Mapping[UUID, UploadState]
 
 
-def show_picture(photo_id: UUID | str, kind: Kind = Kind.PLAIN) -> dict[str, str]:
-    """Give the links of a photo's two renditions; plain ones are for staff and the one who sent it, nobody else."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the pictures of a work order are about: its item, and the street as names in both languages.
+
+    ``awaited`` are the photos whose picture is not here, with how far each is.
+    """
+
+    item: Item
+    street: Mapping[str, Any] | Area | None
+    awaited: Awaited = field(default_factory=dict)
+
+    def alt(self, shows: Shows) -> Alt:
+        """Give the alternative text of a picture."""
+        return alt_of(self.item, self.street, shows)
+
+    def show_awaited(self, photo_ids: Iterable[UUID | str]) -> list[View]:
+        """Name those of the photos whose picture is not here: a link to it would be broken."""
+        known = [UUID(str(photo_id)) for photo_id in photo_ids]
+        return [{"id": photo_id, "state": self.awaited[photo_id]} for photo_id in known if photo_id in self.awaited]
+
+    def show_here(self, photo_ids: Iterable[UUID | str], shows: Shows) -> list[View]:
+        """Give the plain pictures of those of the photos that are here."""
+        here = [photo_id for photo_id in photo_ids if UUID(str(photo_id)) not in self.awaited]
+        return [show_picture(photo_id, self.alt(shows)) for photo_id in here]
+
+
+def show_picture(photo_id: UUID | str, alt: Alt, kind: Kind = Kind.PLAIN) -> View:
+    """Give the links of a photo's two renditions and its alternative text.
+
+    Plain ones are for staff and the one who sent it, nobody else.
+    """
     known, here = UUID(str(photo_id)), media.current()
     return {
         "large": media.rendition_url(here, known, 1600, kind=kind, absolute=True),
         "small": media.rendition_url(here, known, 320, kind=kind, absolute=True),
+        "alt": alt,
     }
 
 
-def show_masked(photo_id: UUID | str) -> dict[str, str]:
+def show_masked(photo_id: UUID | str, alt: Alt) -> View:
     """Give the links of a photo's two masked renditions, which everybody may see once ``Photo.is_public``."""
-    return show_picture(photo_id, Kind.MASKED)
+    return show_picture(photo_id, alt, Kind.MASKED)
 
 
-def show_awaited(photo_ids: Iterable[UUID | str], awaited: Awaited) -> list[View]:
-    """Name those of the photos whose picture is not here, with how far each is: a link to it would be broken."""
-    known = [UUID(str(photo_id)) for photo_id in photo_ids]
-    return [{"id": photo_id, "state": awaited[photo_id]} for photo_id in known if photo_id in awaited]
+def show_thumbnail(found: Similar) -> View | None:
+    """Give the picture of a work order that may be about the same problem; None where nobody may see one."""
+    about = Subject(found.work_order.item, found.street)
+    return show_masked(found.photo_id, about.alt(Shows.REPORTED)) if found.photo_id else None
 
 
-def _show_here(photo_ids: Iterable[UUID | str], awaited: Awaited) -> list[dict[str, str]]:
-    return [show_picture(photo_id) for photo_id in photo_ids if UUID(str(photo_id)) not in awaited]
+def show_pair(pair: EvidencePair | None, about: Subject) -> View | None:
+    """Show the pictures of before and after a repair in one frame; None where there are none to be seen."""
+    if pair is None:
+        return None
+    sides = {Side.BEFORE: Shows.REPORTED, Side.AFTER: Shows.AFTER}
+    shown = {side.value: _show_side(pair, side) | {"alt": about.alt(shows)} for side, shows in sides.items()}
+    return {**shown, "aligned": pair.aligned, "width": pair.width, "height": pair.height}
 
 
-def show_event(event: TimelineEvent, *, seen: Collection[UUID], awaited: Awaited) -> View:
+def _show_side(pair: EvidencePair, side: Side) -> View:
+    here = media.current()
+    large, small = (pair_url(here, pair.before_id, pair.after_id, side, size) for size in media.SIZES)
+    return {"large": large, "small": small}
+
+
+def show_event(event: TimelineEvent, about: Subject, *, seen: Collection[UUID]) -> View:
     """Show a line of history to the public; where its payload was erased, only kind and time are left.
 
-    Of its photos those of ``seen`` are shown, masked, and those of ``awaited`` are named.
+    Of its photos those of ``seen`` are shown, masked, and those that are awaited are named.
     """
     content = event.payload.content if event.payload else {}
+    alt = about.alt(shown_by(event.kind))
     return {
         "kind": event.kind,
         "at": event.at,
@@ -68,27 +117,28 @@ def show_event(event: TimelineEvent, *, seen: Collection[UUID], awaited: Awaited
         "due_at": content.get("due_at"),
         "until": content.get("until"),
         "declined": content.get("declined"),
-        "photos": [show_masked(photo_id) for photo_id in content.get("photos", ()) if UUID(photo_id) in seen],
-        "awaited": show_awaited(content.get("photos", ()), awaited),
+        "photos": [show_masked(photo_id, alt) for photo_id in content.get("photos", ()) if UUID(photo_id) in seen],
+        "awaited": about.show_awaited(content.get("photos", ())),
     }
 
 
-def _show_to(report: Report, event: TimelineEvent, found: Track) -> View:
+def _show_to(report: Report, event: TimelineEvent, about: Subject, seen: Collection[UUID]) -> View:
     """Show a line to a reporter, with the words and photos that are their own; nobody else's are shown."""
-    shown = show_event(event, seen=found.seen, awaited=found.awaited) | {"own_words": None}
+    shown = show_event(event, about, seen=seen) | {"own_words": None}
     content = event.payload.content if event.payload else {}
     if content.get("report") == str(report.id):
         said = content.get("reason") if event.kind is EventKind.OBJECTED else None
         shown["own_words"] = (report.description if event.kind in _FILED else said) or None
         own = content.get("own_photos", ())
-        shown["photos"] += _show_here(own, found.awaited)
-        shown["awaited"] += show_awaited(own, found.awaited)
+        shown["photos"] += about.show_here(own, shown_by(event.kind))
+        shown["awaited"] += about.show_awaited(own)
     return shown
 
 
 def show_track(found: Track) -> View:
     """Show a report to the one who sent it."""
     report, work_order = found.report, found.work_order
+    about = Subject(work_order.item, report.place["street"], found.awaited)
     photo_ids = [photo.id for photo in found.photos]
     return {
         "number": report.number,
@@ -105,9 +155,10 @@ def show_track(found: Track) -> View:
         "due_at": work_order.promise,
         "hold_until": work_order.hold_until,
         "steps": found.steps,
-        "events": [_show_to(report, event, found) for event in found.events],
-        "photos": _show_here(photo_ids, found.awaited),
-        "awaited": show_awaited(photo_ids, found.awaited),
+        "events": [_show_to(report, event, about, found.seen) for event in found.events],
+        "photos": about.show_here(photo_ids, Shows.REPORTED),
+        "awaited": about.show_awaited(photo_ids),
+        "pair": show_pair(found.pair, about),
         "attribution": found.city.attribution,
     }
 
@@ -116,12 +167,14 @@ def version_of(found: Track) -> str:
     """Give what changes whenever the view of a report does."""
     work_order = found.work_order
     seen = " ".join(sorted(map(str, found.seen)))
-    photos = f"{seen} {_version_of_awaited(found.awaited)}"
+    photos = f"{seen} {_version_of(found.pair, found.awaited)}"
     return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version} {photos}"
 
 
-def _version_of_awaited(awaited: Awaited) -> str:
-    return " ".join(sorted(f"{photo_id}={state}" for photo_id, state in awaited.items()))
+def _version_of(pair: EvidencePair | None, awaited: Awaited) -> str:
+    """Give what changes with the pictures alone."""
+    made_at = pair.made_at.isoformat() if pair else ""
+    return " ".join([made_at, *sorted(f"{photo_id}={state}" for photo_id, state in awaited.items())]).strip()
 
 
 def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
@@ -135,6 +188,8 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
     events = queries.history(session, work_order.id, public_only=False)
     reported = [photo_id for photo_ids in photos.values() for photo_id in photo_ids]
     awaited = awaited_among(session, [*reported, *photos_of_events(events)])
+    about = Subject(work_order.item, street_of(session, work_order.street), awaited)
+    pair = public_pair(session, work_order)
     return {
         "id": work_order.public_id,
         "state": work_order.state,
@@ -160,22 +215,23 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
         "parts": parts,
         "checks": checks_of(session, work_order.id),
         "deadlines": queries.deadlines(session, work_order.id),
-        "events": [_show_line(event, awaited) for event in events],
-        "reports": [_show_report(report, photos, awaited) for report in reports_of(session, work_order.id)],
+        "events": [_show_line(event, about) for event in events],
+        "reports": [_show_report(report, about, photos) for report in reports_of(session, work_order.id)],
+        "pair": show_pair(pair, about),
         "version": work_order.version,
         # A photo that comes late is no step: who read it before may still act, and who reads again sees it.
-        "beside": _version_of_awaited(awaited),
+        "beside": _version_of(pair, awaited),
     }
 
 
-def _show_line(event: TimelineEvent, awaited: Awaited) -> View:
+def _show_line(event: TimelineEvent, about: Subject) -> View:
     content = event.payload.content if event.payload else {}
     brought = photos_of_events([event])
     return {
-        **show_event(event, seen=(), awaited=awaited),
+        **show_event(event, about, seen=()),
         "content": content,
-        "photos": _show_here(brought, awaited),
-        "awaited": show_awaited(brought, awaited),
+        "photos": about.show_here(brought, shown_by(event.kind)),
+        "awaited": about.show_awaited(brought),
         "number": event.number,
         "by": event.by,
         "public": event.public,
@@ -183,7 +239,7 @@ def _show_line(event: TimelineEvent, awaited: Awaited) -> View:
     }
 
 
-def _show_report(report: Report, photos: dict[UUID, list[UUID]], awaited: Awaited) -> View:
+def _show_report(report: Report, about: Subject, photos: dict[UUID, list[UUID]]) -> View:
     photo_ids = photos.get(report.id, ())
     return {
         "number": report.number,
@@ -194,6 +250,6 @@ def _show_report(report: Report, photos: dict[UUID, list[UUID]], awaited: Awaite
         "lat": report.position.lat,
         "accuracy_m": report.accuracy_m,
         "position_source": report.position_source.value,
-        "photos": _show_here(photo_ids, awaited),
-        "awaited": show_awaited(photo_ids, awaited),
+        "photos": about.show_here(photo_ids, Shows.REPORTED),
+        "awaited": about.show_awaited(photo_ids),
     }

@@ -36,7 +36,7 @@ from app.media.queries import find_photos
 from app.reports import service
 from app.reports.errors import KeyReused, NoSuchReport
 from app.reports.queries import POOR, Similar, find_similar, was_filed
-from app.reports.views import show_masked, show_picture, show_track, version_of
+from app.reports.views import show_thumbnail, show_track, version_of
 from app.web import files, words
 from app.web.answers import Answer, Step, Thanks, stand, was_taken
 from app.web.catalogue import problem_kinds
@@ -90,7 +90,7 @@ def file() -> Response | str:
     fields = draft.fields(g.language)
     found = [] if "same_as" in fields or draft.another else _suggestions(draft, fields)
     if found:
-        return render_template("same.html", draft=draft, found=found, picture=show_masked)
+        return render_template("same.html", draft=draft, found=found, picture=show_thumbnail)
     new = service.NewReport(**fields, idempotency_key=draft.key, photo_ids=draft.photo_ids)
     with Session.begin() as session:
         filed = service.file_report(session, new, now=now())
@@ -252,7 +252,7 @@ def _track(secret: str, draft: Answer | None = None, problem: Problem | None = N
         kept=kept,
         problem=problem,
         faults=words.faults_of(problem) if problem else {},
-        picture=show_picture,
+        picture=_kept_picture,
     )
     response = make_response(page)
     if problem:
@@ -276,9 +276,14 @@ def _form(draft: Draft, problem: Problem | None = None) -> str:
         problem=problem,
         faults=words.faults_of(problem) if problem else {},
         datums=list(Datum),
-        picture=show_picture,
+        picture=_kept_picture,
         script_words=words.script_words(),
     )
+
+
+def _kept_picture(photo: Photo) -> str:
+    """Give the link of a photo that was sent a moment ago, to who sent it."""
+    return media.rendition_url(media.current(), photo.id, min(media.SIZES))
 
 
 def _unclaimed(session: SessionType, draft: Draft | Answer) -> list[Photo]:

@@ -277,7 +277,7 @@ def test_who_says_no_with_a_photo_sees_that_it_is_worked_on_again(client: FlaskC
     assert sent.status_code == 303
     assert state_of(shenzhen, report) is State.IN_PROGRESS
     assert "works on it again" in page.text
-    assert 'alt="Photo of this step"' in page.text
+    assert 'sent with the objection"' in page.text
     assert "Is it fixed?" not in page.text
     assert re.search(r'worked on again</p>\s+<p class="hint">due by', page.text)
 
@@ -590,7 +590,7 @@ def test_every_text_is_there_in_every_language_and_none_is_unused() -> None:
     used |= {f"fault_{name}" for name in (*FIELDS, "overall", "reason", "comment") if name != "same_as"}
     used |= {f"rate_{name}" for name in STARS} | {f"thanks_{thanks.value}" for thanks in Thanks}
     used = {key for key in used if not key.endswith("_")}
-    used |= {"due", "was_due", "overdue", "after_photo", "photo_of_step", "error_title", "sorry_title"}
+    used |= {"due", "was_due", "overdue", "before", "after", "error_title", "sorry_title"}
 
     assert TEXTS["zh"].keys() == TEXTS["en"].keys()
     assert used == set(TEXTS["zh"])

@@ -98,6 +98,13 @@ class SimilarIn(Schema):
     item = Text(validate=validate.Length(max=100))
 
 
+class AltOut(Schema):
+    """What a picture shows, in words."""
+
+    zh = fields.String(required=True)
+    en = fields.String(required=True)
+
+
 class SimilarOut(Schema):
     """A work order that may be about the same problem."""
 
@@ -108,6 +115,7 @@ class SimilarOut(Schema):
     distance_m = fields.Float(required=True)
     reports = fields.Integer(required=True)
     thumbnail = fields.Url(required=True, allow_none=True)
+    alt = fields.Nested(AltOut, required=True, allow_none=True, metadata={"description": "What the thumbnail shows"})
 
 
 class ItemIn(Schema):

@@ -9,7 +9,7 @@ from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import LineOut
 from app.reports.models import CheckKind, SampleReason
 from app.reports.schemas.intake import DESCRIPTION_LENGTH
-from app.reports.schemas.track import AwaitedOut, EventOut, PictureOut
+from app.reports.schemas.track import AwaitedOut, EventOut, PairOut, PictureOut
 from app.workorders.lifecycle import Action, Outcome, State
 from app.workorders.models import DeadlineKind
 
@@ -172,3 +172,4 @@ class WorkOrderOut(Schema):
     deadlines = fields.List(fields.Nested(DeadlineOut), required=True)
     events = fields.List(fields.Nested(StaffEventOut), required=True)
     reports = fields.List(fields.Nested(StaffReportOut), required=True)
+    pair = fields.Nested(PairOut, required=True, allow_none=True)

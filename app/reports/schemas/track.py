@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 from app.api.fields import Text, photos_field
 from app.catalogue.schemas import NamesOut
 from app.media.models import UploadState
-from app.reports.schemas.intake import DESCRIPTION_LENGTH
+from app.reports.schemas.intake import DESCRIPTION_LENGTH, AltOut
 from app.reports.steps import Progress
 from app.workorders.lifecycle import State, Step
 from app.workorders.models import EventKind
@@ -48,6 +48,20 @@ class PictureOut(Schema):
 
     large = fields.Url(required=True)
     small = fields.Url(required=True)
+    alt = fields.Nested(AltOut, required=True)
+
+
+class PairOut(Schema):
+    """The first picture of the reports and the first one of after the latest repair, of the same size in pixels.
+
+    `aligned` says that both show the scene from the same place; otherwise they are only cropped to one shape.
+    """
+
+    before = fields.Nested(PictureOut, required=True)
+    after = fields.Nested(PictureOut, required=True)
+    aligned = fields.Boolean(required=True)
+    width = fields.Integer(required=True, metadata={"description": "Pixels of the large pictures"})
+    height = fields.Integer(required=True)
 
 
 class AwaitedOut(Schema):
@@ -122,6 +136,7 @@ class TrackOut(ReportOut):
 
     description = fields.String(required=True)
     events = fields.List(fields.Nested(TrackEventOut), required=True)
+    pair = fields.Nested(PairOut, required=True, allow_none=True)
 
 
 class ObjectionIn(Schema):

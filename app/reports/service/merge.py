@@ -16,6 +16,7 @@ from app.dispatch.queries import open_parts
 from app.dispatch.service import lead_assignment, say_unit
 from app.dispatch.service.supervise import drop_supervision
 from app.fieldwork.errors import StaleVersion
+from app.jobs import enqueue
 from app.notify import service as notify
 from app.reports.errors import CannotMerge, TooFarToMerge
 from app.reports.models import How, ReportLink
@@ -66,6 +67,8 @@ def merge(
     service.take(session, gone, move, by=by, city=city, now=now, content=content, public=False)
     told = {"from": gone.public_id, "due_at": survivor.promised} | said
     append(session, survivor, EventKind.MERGED, at=now, by=by.signature, content=told)
+    for each in (gone, survivor):
+        enqueue(session, "reports.pair", work_order_id=str(each.id))
     return gone, survivor
 
 

@@ -45,7 +45,7 @@ def unhide_picture(session: Session, photo_id: UUID, *, by: Person, now: dt.date
 def find_picture(session: Session, photo_id: UUID, *, by: Person) -> Photo:
     """Find a photo of a work order in the scope of ``by``. Raises NoSuchRendition."""
     photo = find_photo(session, photo_id)
-    if photo is None or not _covers(by, _work_order_of(session, photo_id), current_city(session)):
+    if photo is None or not _covers(by, work_order_of(session, photo_id), current_city(session)):
         raise NoSuchRendition
     return photo
 
@@ -55,7 +55,7 @@ def _lock(session: Session, photo_id: UUID, *, by: Person) -> Photo:
     return masking.lock_photo(session, photo_id)
 
 
-def _work_order_of(session: Session, photo_id: UUID) -> WorkOrder | None:
+def work_order_of(session: Session, photo_id: UUID) -> WorkOrder | None:
     """Give the work order that a resident's report or a crew brought the photo to; photos of objections have none."""
     reported = (
         select(ReportLink.work_order_id)

@@ -18,7 +18,9 @@ from app.media.uploads import awaited_among
 from app.notify.keys import tracking_hash, tracking_url
 from app.reports.errors import NoSuchReport
 from app.reports.models import How, Report, ReportLink
+from app.reports.pair_models import EvidencePair
 from app.reports.queries import photos_of_events, photos_of_report
+from app.reports.service.pair import public_pair
 from app.reports.steps import PublicStep, public_steps
 from app.workorders.models import TimelineEvent, WorkOrder
 from app.workorders.queries import history
@@ -29,7 +31,7 @@ class Track:
     """A report as its reporter sees it, with the public history of its work order.
 
     ``photos`` are the reporter's own; ``seen`` are those of history that everybody may see, masked.
-    ``awaited`` are those of both whose picture is not here.
+    ``awaited`` are those of both whose picture is not here; ``pair`` is before and after, where one is to be seen.
     """
 
     report: Report
@@ -41,6 +43,7 @@ class Track:
     photos: Sequence[Photo]
     seen: frozenset[UUID]
     awaited: dict[UUID, UploadState]
+    pair: EvidencePair | None
     city: City
 
     @property
@@ -89,6 +92,7 @@ def show(session: Session, report: Report) -> Track:
         photos=photos,
         seen=_seen(session, events),
         awaited=awaited_among(session, [*(photo.id for photo in photos), *photos_of_events(events)]),
+        pair=public_pair(session, work_order, to=report),
         city=current_city(session),
     )
 

@@ -152,7 +152,7 @@
       const button = make("button", "", { type: "button", class: "choice", "aria-pressed": "false" });
       if (each.thumbnail) {
         const { pathname, search: query } = new URL(each.thumbnail);
-        button.append(make("img", "", { src: pathname + query, alt: "" }));
+        button.append(make("img", "", { src: pathname + query, alt: each.alt[document.documentElement.lang === "en" ? "en" : "zh"] }));
       }
       const text = make("span");
       const named = language === "en" ? each.item.name_en || each.item.name_zh : each.item.name_zh || each.item.name_en;
