@@ -23,22 +23,26 @@ from app.db import Reading, connect, utcnow
 from benchmarks.calls import Asked, Inside, prepare
 from benchmarks.draws import City, Draw
 from benchmarks.ground import GROUND, city_folder, make_ground, make_size, settings_for
+from benchmarks.likeness import Looked, Photos, make_photos, measure_likeness
 from benchmarks.lives import Lives
 from benchmarks.machine import machine
 from benchmarks.overdue import JOB, Clocks, make_clocks
 from benchmarks.page import Findings, write_page
 from benchmarks.plans import explain, explain_call
 from benchmarks.recording import record
+from benchmarks.renditions import Made, measure_renditions
 from benchmarks.rounds import Results, run
-from benchmarks.scale import Scale
+from benchmarks.scale import TINY, Scale
 from benchmarks.site import Site
 from benchmarks.web import Server
 from dev.cluster import Cluster
 from dev.console import Refusal, say
+from dev.places import ROOT
 
 DRAWN = 1000
 DATABASE = "ssp_bench_{}"
 CLOCKS = "ssp_bench_clocks_{}"
+PHOTOS = "ssp_bench_photos"
 
 
 def bench(scale: Scale, cluster: Cluster) -> str:
@@ -57,6 +61,7 @@ def bench(scale: Scale, cluster: Cluster) -> str:
         for size in scale.clocks:
             tell(f"{size:,} clocks, {scale.breached:,} of them breached")
             make_clocks(cluster, CLOCKS.format(size), size, scale.breached, ground=GROUND)
+        pictures = _pictures(cluster, scale, tell, ending)
         inputs = _draw(cluster, folder, scale)
         sites = [_site(cluster, size, inputs, folder=folder, scale=scale, ending=ending) for size in scale.sizes]
         _ready(sites, inputs, _app(cluster, folder, ending), scale, tell)
@@ -64,7 +69,24 @@ def bench(scale: Scale, cluster: Cluster) -> str:
         results = run(sites, clocks, scale.rounds, tell)
         tell("plans")
         described = machine(cluster, sites[-1].database, machine_before)
-        return write_page(_findings(sites, clocks, results, inputs.pack, described))
+        return write_page(_findings(sites, clocks, results, inputs.pack, machine=described, pictures=pictures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """What was measured of photos, by itself and before the rounds: it keeps both cores busy."""
+
+    made: Made
+    photos: Photos
+    looked: dict[str, Looked]
+
+
+def _pictures(cluster: Cluster, scale: Scale, tell: Callable[[str], None], ending: ExitStack) -> _Pictures:
+    made = measure_renditions(ROOT.parent / "shared", scale.rounds, large=scale is not TINY, tell=tell)
+    tell(f"{scale.photos:,} photos")
+    photos = make_photos(cluster, PHOTOS, scale.photos, scale.asked_photos, ground=GROUND)
+    ending.callback(photos.engine.dispose)
+    return _Pictures(made, photos, measure_likeness(photos, scale.rounds, scale.scans, tell))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +174,13 @@ def _ready(sites: Sequence[Site], inputs: _Inputs, app: Flask, scale: Scale, tel
 
 
 def _findings(
-    sites: Sequence[Site], clocks: Sequence[Clocks], results: Results, pack: Pack, machine: Sequence[str]
+    sites: Sequence[Site],
+    clocks: Sequence[Clocks],
+    results: Results,
+    pack: Pack,
+    *,
+    machine: Sequence[str],
+    pictures: _Pictures,
 ) -> Findings:
     largest = sites[-1]
     return Findings(
@@ -166,6 +194,9 @@ def _findings(
         covered={name: floor.covered for name, floor in largest.floors.items() if name in largest.calls},
         plans=explain(largest.cluster.url(largest.database), largest.calls),
         clock_plans=explain_call(clocks[-1].url, JOB, clocks[-1].statements()),
+        made=pictures.made,
+        looked=pictures.looked,
+        photo_plans=pictures.photos.plans(),
         today=utcnow().date(),
     )
 

@@ -12,7 +12,8 @@ class Scale:
     """Sizes in open work orders, smallest first. Seconds and numbers of calls bound each measurement of a round.
 
     ``lives`` is how many work orders a round moves from sign to fix, ``clocks`` how many run where ``breached`` of them
-    are breached, fewest first.
+    are breached, fewest first. Among ``photos`` photos ``asked_photos`` of each kind are looked for,
+    ``scans`` of them by a scan too.
     """
 
     sizes: tuple[int, ...]
@@ -26,6 +27,9 @@ class Scale:
     floor_lives: int
     clocks: tuple[int, int]
     breached: int
+    photos: int
+    asked_photos: int
+    scans: int
     recorded: int
     seeds: int
 
@@ -42,6 +46,9 @@ DEFAULT = Scale(
     floor_lives=100,
     clocks=(10_000, 1_000_000),
     breached=1000,
+    photos=1_000_000,
+    asked_photos=200,
+    scans=5,
     recorded=200,
     seeds=600,
 )
@@ -58,6 +65,9 @@ TINY = Scale(
     floor_lives=5,
     clocks=(200, 400),
     breached=20,
+    photos=2000,
+    asked_photos=10,
+    scans=2,
     recorded=16,
     seeds=40,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.likeness import KINDS
 from benchmarks.overdue import JOB
 from benchmarks.recording import FILE, LOOK, MOVE, READS
 from benchmarks.scale import TINY
@@ -75,6 +76,25 @@ def test_the_minute_job_is_judged_where_the_most_clocks_run(page: str) -> None:
     for size in TINY.clocks:
         (row,) = [line for line in rows if line.startswith(f"| {size:,} | {TINY.breached} |")]
         assert ("1.5" in row.rpartition(")")[2]) == (size == max(TINY.clocks))
+
+
+def test_renditions_are_told_beside_libvips_and_ours_are_judged(page: str) -> None:
+    part = page.partition("## Renditions of 12 megapixels")[2].partition("##")[0]
+    rows = [line for line in part.splitlines() if line.startswith(("| JPEG |", "| JPEG and WebP |"))]
+
+    assert [row.split(" | ")[1] for row in rows] == ["in this process", "in a child", "libvips"] * 2
+    assert [row for row in rows if "1.2 |" in row] == rows[:1]
+    assert part.count(" MP ") >= 5
+
+
+def test_the_same_picture_is_told_beside_a_scan_and_found_by_the_indexes(page: str) -> None:
+    part = page.partition(f"## The same picture among {TINY.photos:,}")[2].partition("##")[0]
+
+    for kind in KINDS:
+        (row,) = [line for line in part.splitlines() if line.startswith(f"| {kind} |")]
+        assert row.count("|") == 6
+    for kind in (KINDS[0], KINDS[2]):
+        assert f"<summary><code>find_alike, {kind}</code>: photos" in page
 
 
 def test_the_page_names_no_host_and_no_folder(page: str, tmp_path: Path) -> None:
