@@ -25,7 +25,7 @@ from app.jobs import enqueue
 from app.media import cli, doctor, service, states
 from app.media.models import Photo
 from app.media.probe import Prober
-from app.media.service import SIZES, Media, Upload
+from app.media.service import VARIANTS, Media, Upload
 from app.media.store import FolderStore, masked_key, original_key, rendition_key
 from app.reports.models import Report, ReportPhoto
 from dev.cluster import Cluster
@@ -115,9 +115,9 @@ class City:
             part=any(self.root.rglob("*.part")),
             original=self.media.store.exists(original_key(digest)),
             row=row,
-            plain=self._how_many([rendition_key(digest, size) for size in SIZES]),
+            plain=self._how_many([rendition_key(digest, *variant) for variant in VARIANTS]),
             rendered=bool(photo and photo.rendered_at),
-            masked=self._how_many([masked_key(digest, photo.id, 0, size) for size in SIZES] if photo else []),
+            masked=self._how_many([masked_key(digest, photo.id, 0, *variant) for variant in VARIANTS] if photo else []),
             marked=bool(photo and photo.masked_at),
         )
 
@@ -169,8 +169,8 @@ class City:
             assert hashlib.sha256(self.media.store.get(photo.key)).hexdigest() == photo.digest
             assert photo.rendered_at
             assert photo.masked_at
-            kept |= {photo.key, *(rendition_key(photo.digest, size) for size in SIZES)}
-            kept |= {masked_key(photo.digest, photo.id, 0, size) for size in SIZES}
+            kept |= {photo.key, *(rendition_key(photo.digest, *variant) for variant in VARIANTS)}
+            kept |= {masked_key(photo.digest, photo.id, 0, *variant) for variant in VARIANTS}
         self._sweep_a_day_later()
         assert {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()} == kept
         self._check_as_a_doctor()
