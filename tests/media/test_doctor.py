@@ -463,7 +463,10 @@ def test_beside_photos_that_are_filed_it_finds_nothing_wrong(committed: Settings
             for task in (tasks.render, tasks.mask):
                 with db.Session.begin() as session:
                     job = session.execute(
-                        text("UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo' AND task_name LIKE 'media.%' RETURNING id")
+                        text(
+                            "UPDATE procrastinate_jobs SET status = 'doing' WHERE status = 'todo'"
+                            " AND task_name LIKE 'media.%' RETURNING id"
+                        )
                     ).scalar_one()
                 task(str(photo.id))
                 with db.Session.begin() as session:
