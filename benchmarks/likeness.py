@@ -32,9 +32,9 @@ KINDS = ("any photo", "a copy of another", "in the hot band")
 
 _PHOTOS = """
 INSERT INTO photos (id, digest, key, size, media_type, width, height, orientation, taken_zone_known, stored_at,
-                    claimed_at, boxes, mask_revision, dhash)
+                    arrived_at, claimed_at, boxes, mask_revision, dhash)
 SELECT bench.key(moment), md5(n::text) || md5((-n)::text), 'k', 1, 'image/jpeg', 1, 1, 1, false, moment, moment,
-       '[]', 0,
+       moment, '[]', 0,
        CASE WHEN n % 100 BETWEEN 51 AND 50 + {hot} THEN drawn & ~65535::bigint | 4242
             WHEN n % 100 = 1 THEN drawn # (1::bigint << (n / 100 % 40)::int) # (1::bigint << 55)
             ELSE drawn END

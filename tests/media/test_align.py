@@ -131,8 +131,10 @@ def test_both_have_one_size_and_no_edge_of_the_moved_picture_is_seen(aligner: Ha
     assert large.size == decode(made.after[0]).size == (made.width, made.height)
     assert small.size == decode(made.after[1]).size
     assert max(small.size) == 320
-    # Beyond its edge a moved picture is black.
-    assert np.asarray(decode(made.after[0])).min() > 70
+    # Beyond its edge a moved picture is black; within, JPEG lets single dots beside a hard edge be darker than both.
+    shown = np.asarray(decode(made.after[0])).min(axis=2)
+    assert min(edge.min() for edge in (shown[:3], shown[-3:], shown[:, :3], shown[:, -3:])) > 70
+    assert np.count_nonzero(shown < 70) < 20
 
 
 def test_pictures_are_not_made_larger_than_they_are(aligner: HaarDetector) -> None:
