@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import event
 
 from app import create_app, db
-from app.media import masking, service, store
+from app.media import masking, service, store, uploads
 
 SECONDS = 300
 ORIGINAL = r"/originals/"
 PLAIN = r"/renditions/../../[0-9a-f]{64}/\d+\."
+UPLOAD = r"/uploads/"
 MASKED = r"/renditions/../../[0-9a-f]{64}/[0-9a-f-]{36}/"
 
 
@@ -82,6 +83,11 @@ POINTS: dict[str, Callable[[], None]] = {
     "report committed": lambda: committed(service, "record"),
     "photo claimed": lambda: after(service, "claim"),
     "claim committed": lambda: committed(service, "claim"),
+    "upload half written": lambda: after(store, "_write_beside", UPLOAD),
+    "upload stored": lambda: after(store.FolderStore, "put_from", UPLOAD),
+    "arrival committed": lambda: committed(uploads, "note_arrival"),
+    "upload examined": lambda: after(uploads, "examine"),
+    "photo filled": lambda: committed(uploads, "mark_ready"),
     "rendition half written": lambda: after(store, "_write_beside", PLAIN),
     "between renditions": lambda: after(store.FolderStore, "put", PLAIN),
     "renditions stored": lambda: before(service, "mark_rendered"),

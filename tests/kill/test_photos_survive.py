@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import psutil
@@ -22,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from app.db import Session, utcnow
 from app.jobs import enqueue
-from app.media import cli, doctor, service, states
+from app.media import cli, doctor, service, states, uploads
 from app.media.models import Photo
 from app.media.probe import Prober
 from app.media.service import VARIANTS, Media, Upload
@@ -63,6 +64,15 @@ WEB = {
 CLAIM = {
     "photo claimed":   Window(row="unclaimed"),
     "claim committed": Window(),
+}
+UPLOAD = {
+    "upload half written": Window(part=True, original=False, row="none"),
+    "upload stored":       Window(original=False, row="none"),
+    "arrival committed":   Window(original=False, row="none"),
+}
+RECEIPT = {
+    "upload examined": Window(row="none"),
+    "photo filled":    Window(),
 }
 WORKER = {
     "rendition half written": Window(part=True),
@@ -133,6 +143,20 @@ class City:
         assert answer.status_code == 201, answer.text
         self.acknowledged[key] = (answer.json()["number"], digest)
 
+    def announce(self, photo: bytes, digest: str) -> tuple[str, dict[str, str]]:
+        """File a report that names a photo before its bytes come; give where to put them, and with which headers."""
+        announced = requests.post(
+            f"{self.service.address}/api/v1/photos", json={"media_type": "image/jpeg", "size": len(photo)}, timeout=60
+        ).json()
+        self.file(str(uuid4()), digest, json=form() | {"photos": [announced["id"]]})
+        address = urlsplit(announced["upload"]["url"])
+        return f"{self.service.address}{address.path}?{address.query}", announced["upload"]["headers"]
+
+    def find_uploads(self) -> None:
+        """Let the minute be over after which a worker looks for what came and was not said."""
+        with Session.begin() as session:
+            enqueue(session, "media.look", timestamp=0)
+
     def recover(self) -> None:
         """Start again what does not run; let the half minute be over after which a worker counts as dead."""
         with Session.begin() as session:
@@ -181,6 +205,7 @@ class City:
             service.forget_unclaimed(session, now=now)
         with Session() as session:
             service.sweep(session, self.media, now=now)
+            uploads.sweep_uploads(session, self.media, before=now - service.UNCLAIMED_FOR)
 
     def _check_as_a_doctor(self) -> None:
         with Session() as session:
@@ -294,6 +319,56 @@ def test_a_photo_that_was_sent_before_survives_the_death_of_web(city: City, phot
     thread.join()
     city.recover()
     city.file(key, digest, **sent)
+    city.settle()
+
+    city.check()
+
+
+def put_and_hope(address: str, headers: dict[str, str], photo: bytes) -> threading.Thread:
+    def put() -> None:
+        with suppress(requests.RequestException):
+            requests.put(address, data=photo, headers=headers, timeout=90)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("point", UPLOAD)
+def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
+    digest = hashlib.sha256(photo).hexdigest()
+    city.service.stop()
+    city.service.start("web")
+    city.service.wait_until_alive()
+    address, headers = city.announce(photo, digest)
+    city.service.stop()
+
+    city.halt("web", point)
+    city.service.wait_until_alive()
+    thread = put_and_hope(address, headers, photo)
+    city.kill_in("web", UPLOAD[point], digest)
+    thread.join()
+    city.recover()
+    if UPLOAD[point].part:  # what came is kept, and what did not is put again
+        assert requests.put(address, data=photo, headers=headers, timeout=60).status_code == 200
+    city.find_uploads()
+    city.settle()
+
+    city.check()
+
+
+@pytest.mark.parametrize("point", RECEIPT)
+def test_a_direct_upload_survives_the_death_of_the_worker(city: City, photo: bytes, point: str) -> None:
+    digest = hashlib.sha256(photo).hexdigest()
+    city.service.stop()
+    city.service.start("web")
+    city.service.wait_until_alive()
+    address, headers = city.announce(photo, digest)
+    assert requests.put(address, data=photo, headers=headers, timeout=60).status_code == 200
+
+    city.halt("worker", point)
+    city.kill_in("worker", RECEIPT[point], digest)
+    city.recover()
     city.settle()
 
     city.check()
