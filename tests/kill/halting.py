@@ -87,7 +87,6 @@ POINTS: dict[str, Callable[[], None]] = {
     "upload stored": lambda: after(store.FolderStore, "put_from", UPLOAD),
     "arrival committed": lambda: committed(uploads, "note_arrival"),
     "upload examined": lambda: after(uploads, "examine"),
-    "photo filled": lambda: committed(uploads, "mark_ready"),
     "rendition half written": lambda: after(store, "_write_beside", PLAIN),
     "between renditions": lambda: after(store.FolderStore, "put", PLAIN),
     "renditions stored": lambda: before(service, "mark_rendered"),

@@ -72,7 +72,6 @@ UPLOAD = {
 }
 RECEIPT = {
     "upload examined": Window(row="none"),
-    "photo filled":    Window(),
 }
 WORKER = {
     "rendition half written": Window(part=True),
