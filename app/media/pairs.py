@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from app.media import links, queries
 from app.media.errors import NoSuchRendition, NotReady, StoreUnavailable
+from app.media.formats import Format
 from app.media.links import Side
 from app.media.models import Photo
-from app.media.service import SIZES, Media
+from app.media.service import SIZES, Media, Rendition
 from app.media.store import NoSuchObject, masked_key, pair_key
 
 
@@ -85,13 +86,13 @@ def pair_url(media: Media, before_id: UUID, after_id: UUID, side: Side, size: in
     return media.public_url + links.pair_path(media.key, before_id, after_id, side, size)
 
 
-def show_pair(
+def find_pair(
     session: Session, media: Media, before_id: UUID, after_id: UUID, name: str, *, signature: str
-) -> tuple[bytes, str]:
-    """Give the JPEG of a picture of a pair, named ``before-320`` and so on, and its entity tag.
+) -> Rendition:
+    """Find where a picture of a pair lies, named ``before-320`` and so on; it is there once the pair is made.
 
     Raises NoSuchRendition where the signature is not ours or there are no such photos; NotReady while the public may
-    not see one of them, and until it is made of both as they are masked now.
+    not see one of them.
     """
     side, size = _read(name)
     if not links.verify_pair(media.key, before_id, after_id, side, size, signature=signature):
@@ -102,10 +103,7 @@ def show_pair(
     if not (before.is_public and after.is_public):
         raise NotReady
     key = Pair(Masked.of(before), Masked.of(after)).key(side, size)
-    try:
-        return media.store.get(key), links.sign(media.key, "etag", *key.split("/"))
-    except NoSuchObject:
-        raise NotReady from None
+    return Rendition(key, Format.JPEG, links.sign(media.key, "etag", *key.split("/")))
 
 
 def _masked(media: Media, photo: Masked) -> bytes:

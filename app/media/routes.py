@@ -18,6 +18,7 @@ from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import DirectUpload, UploadState
 from app.media.schemas import AnnouncedAgainIn, AnnouncedIn, ContentSchema, SignatureSchema, UploadOut
+from app.media.service import Rendition
 from app.media.uploads import Announced
 
 blp = Blueprint("photos", __name__, url_prefix="/api/v1/photos", description="Pictures of reports and repairs")
@@ -174,28 +175,30 @@ def show_masked(query: dict[str, Any], photo_id: UUID, size: int) -> Response:
 def show_pair(query: dict[str, Any], before_id: UUID, after_id: UUID, name: str) -> Response:
     """Show a picture of before or after a repair: both have the same frame, so that one can be laid over the other"""
     with Reading() as session:
-        picture, tag = pairs.show_pair(session, service.current(), before_id, after_id, name, signature=query["sig"])
-    return _answer(picture, tag, Format.JPEG.media_type, _ASK_AGAIN)
+        found = pairs.find_pair(session, service.current(), before_id, after_id, name, signature=query["sig"])
+    return _answer([found], _ASK_AGAIN)
 
 
 def _send(photo_id: UUID, size: int, signature: str, kind: Kind) -> Response:
     with Reading() as session:
-        shown = service.show(
+        found = service.find_renditions(
             session, service.current(), photo_id, size, signature=signature, kind=kind, wanted=_wanted()
         )
-    response = _answer(shown.data, shown.tag, shown.kind.media_type, _IMMUTABLE if kind is Kind.PLAIN else _ASK_AGAIN)
+    response = _answer(found, _IMMUTABLE if kind is Kind.PLAIN else _ASK_AGAIN)
     response.vary.add("Accept")
     return response
 
 
-def _answer(picture: bytes, tag: str, media_type: str, caching: str) -> Response:
-    response = Response(picture, content_type=media_type)
-    response.set_etag(tag)
+def _answer(renditions: list[Rendition], caching: str) -> Response:
+    """Read a picture and send it; the database's connection is given back before the store is asked."""
+    shown = service.read_first(service.current(), renditions)
+    response = Response(shown.data, content_type=shown.kind.media_type)
+    response.set_etag(shown.tag)
     response.headers["Cache-Control"] = caching
     response.headers["Content-Disposition"] = "inline"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A slow network gets the rest of a picture, not all of it again; the tag is strong, so parts fit together.
-    response.make_conditional(request, accept_ranges=True, complete_length=len(picture))
+    response.make_conditional(request, accept_ranges=True, complete_length=len(shown.data))
     return response
 
 

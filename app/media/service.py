@@ -1,6 +1,7 @@
 """What is done with photos: accept, record, claim, render, show, sweep.
 
-``accept`` and ``make_renditions`` are slow and run outside of transactions; the rest takes the caller's session.
+``accept``, ``make_renditions`` and ``read_first`` are slow and run outside of transactions; the rest takes the caller's
+session.
 """
 
 from __future__ import annotations
@@ -83,6 +84,15 @@ class Accepted:
     altitude: float | None = None
     dhash: int | None = None
     sharpness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """Where a rendition lies that may be shown, its format and its entity tag."""
+
+    key: str
+    kind: Format
+    tag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +292,7 @@ def rendition_url(media: Media, photo_id: UUID, size: int, *, kind: Kind = Kind.
     return (media.public_url if absolute else "") + links.rendition_path(media.key, photo_id, size, kind)
 
 
-def show(
+def find_renditions(
     session: Session,
     media: Media,
     photo_id: UUID,
@@ -291,8 +301,8 @@ def show(
     signature: str,
     kind: Kind = Kind.PLAIN,
     wanted: Format = Format.JPEG,
-) -> Shown:
-    """Give a rendition in the format that is wanted; one made before there was that format is given as JPEG.
+) -> list[Rendition]:
+    """Find where a rendition may lie: in the format that is wanted, else as the JPEG that there was before formats.
 
     Raises NoSuchRendition where the signature is not ours or there is no such photo, NotReady before it is made, and
     for a masked one while the public may not see it.
@@ -308,12 +318,22 @@ def show(
     if masked and not photo.is_public:
         raise NotReady
     version = (photo.id, photo.mask_revision) if masked else ()
-    for found in dict.fromkeys((wanted, Format.JPEG)):
-        key = masked_key(photo.digest, *version, size, found) if version else rendition_key(photo.digest, size, found)
-        with suppress(NoSuchObject):
-            picture = media.store.get(key)
+    return [
+        Rendition(
+            masked_key(photo.digest, *version, size, each) if version else rendition_key(photo.digest, size, each),
+            each,
             # Keyed: the digest of a private original is nobody's business.
-            return Shown(picture, found, links.sign(media.key, "etag", photo.digest, *version, size, found))
+            links.sign(media.key, "etag", photo.digest, *version, size, each),
+        )
+        for each in dict.fromkeys((wanted, Format.JPEG))
+    ]
+
+
+def read_first(media: Media, renditions: Sequence[Rendition]) -> Shown:
+    """Read the first of some renditions that is there, outside of transactions. Raises NotReady where none is."""
+    for each in renditions:
+        with suppress(NoSuchObject):
+            return Shown(media.store.get(each.key), each.kind, each.tag)
     raise NotReady
 
 

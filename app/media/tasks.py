@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
+
+from sqlalchemy.orm import Session as SessionType
 
 from app.db import Reading, Session, utcnow
 from app.errors import Problem
@@ -65,18 +69,11 @@ def render(photo_id: str) -> None:
         photo = queries.find_photo(session, UUID(photo_id))
     if photo is None or photo.arrived_at is None or photo.rendered_at is not None:
         return
-    try:
+    with _noting(photo.id, service.note_fault, "photo cannot be rendered"):
         service.make_renditions(service.current(), photo)
-    except (Undecodable, Problem) as fault:
         with Session.begin() as session:
-            service.note_fault(session, photo.id, str(fault))
-        if isinstance(fault, Problem | TooSlow):
-            raise
-        log.warning("photo cannot be rendered", extra={"photo": photo_id, "fault": str(fault)})
-        return
-    with Session.begin() as session:
-        service.mark_rendered(session, photo.id, now=utcnow())
-        enqueue(session, "media.mask", photo_id=photo_id)
+            service.mark_rendered(session, photo.id, now=utcnow())
+            enqueue(session, "media.mask", photo_id=photo_id)
 
 
 @queue.task(name="media.mask", retry=PATIENT)
@@ -87,17 +84,23 @@ def mask(photo_id: str) -> None:
     if photo is None or photo.rendered_at is None or photo.masked_at is not None:
         return
     media = service.current()
-    try:
+    with _noting(photo.id, masking.note_mask_fault, "photo cannot be masked"):
         boxes, detected = masking.make_masked(media, photo)
+        with Session.begin() as session:
+            masking.mark_masked(session, media, photo, boxes, detected=detected, now=utcnow())
+
+
+@contextmanager
+def _noting(photo_id: UUID, note: Callable[[SessionType, UUID, str], None], said: str) -> Iterator[None]:
+    """Keep with the photo why its pictures could not be made; only what may pass is raised, for another try."""
+    try:
+        yield
     except (Undecodable, Problem) as fault:
         with Session.begin() as session:
-            masking.note_mask_fault(session, photo.id, str(fault))
+            note(session, photo_id, str(fault))
         if isinstance(fault, Problem | TooSlow):
             raise
-        log.warning("photo cannot be masked", extra={"photo": photo_id, "fault": str(fault)})
-        return
-    with Session.begin() as session:
-        masking.mark_masked(session, media, photo, boxes, detected=detected, now=utcnow())
+        log.warning(said, extra={"photo": str(photo_id), "fault": str(fault)})
 
 
 @queue.periodic(cron="17 * * * *")

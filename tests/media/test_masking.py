@@ -80,7 +80,10 @@ def test_what_is_found_is_unreadable_with_its_margin_and_the_rest_is_as_it_was(
 
     run(session, photo)
 
-    shown = service.show(session, media, photo.id, 1600, kind=Kind.MASKED, signature=signature(media, photo, 1600))
+    found = service.find_renditions(
+        session, media, photo.id, 1600, kind=Kind.MASKED, signature=signature(media, photo, 1600)
+    )
+    shown = service.read_first(media, found)
     picture = decode(shown.data)
     assert photo.is_public
     # 160 to 240 with a quarter of 80 around it; eight pixels at the edge are JPEG's own.
