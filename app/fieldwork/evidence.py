@@ -48,15 +48,16 @@ def check(
     ``phone_at`` is when the step was taken on the phone, None where it is not known. It comes after the event is
     appended, and once for each.
     """
-    scene = _scene(session, work_order, event, phone_at=phone_at, city=city)
     ours = [photo.id for photo in photos]
-    awaited = awaited_among(session, ours)
-    judged = [
-        miss(awaited[photo.id])
-        if photo.id in awaited
-        else judge(photo, scene, alike=_used_before(session, photo, ours))
-        for photo in photos
-    ]
+    judged: list[tuple[Finding, ...]] = []
+    if photos:
+        scene, awaited = _scene(session, work_order, event, phone_at=phone_at, city=city), awaited_among(session, ours)
+        judged = [
+            miss(awaited[photo.id])
+            if photo.id in awaited
+            else judge(photo, scene, alike=_used_before(session, photo, ours))
+            for photo in photos
+        ]
     findings = [line for photo, found in zip(photos, judged, strict=True) for line in _write(photo.id, found)]
     checked = EvidenceCheck(
         work_order_id=work_order.id,
