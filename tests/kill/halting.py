@@ -60,9 +60,19 @@ def after(owner: Any, name: str, place: str = "") -> None:
     setattr(owner, name, outer)
 
 
-def committed(owner: Any, name: str) -> None:
-    """Halt after the commit of the transaction in which a function was called."""
+def stall(owner: Any, name: str) -> None:
+    """Let nothing of a function happen."""
+    setattr(owner, name, lambda *_, **__: time.sleep(SECONDS))
+
+
+def committed(owner: Any, name: str, *, beside: tuple[Any, str] | None = None) -> None:
+    """Halt after the commit of the transaction in which a function was called.
+
+    ``beside`` is what the next job does, which the worker begins while this one halts: nothing of it may happen.
+    """
     inner = getattr(owner, name)
+    if beside is not None:
+        stall(*beside)
 
     def outer(session: Any, *given: Any, **more: Any) -> Any:
         session.info["called"] = True
@@ -87,10 +97,11 @@ POINTS: dict[str, Callable[[], None]] = {
     "upload stored": lambda: after(store.FolderStore, "put_from", UPLOAD),
     "arrival committed": lambda: committed(uploads, "note_arrival"),
     "upload examined": lambda: after(uploads, "examine"),
+    "photo filled": lambda: committed(uploads, "mark_ready", beside=(service, "make_renditions")),
     "rendition half written": lambda: after(store, "_write_beside", PLAIN),
     "between renditions": lambda: after(store.FolderStore, "put", PLAIN),
     "renditions stored": lambda: before(service, "mark_rendered"),
-    "rendering committed": lambda: committed(service, "mark_rendered"),
+    "rendering committed": lambda: committed(service, "mark_rendered", beside=(masking, "make_masked")),
     "masked half written": lambda: after(store, "_write_beside", MASKED),
     "between masked": lambda: after(store.FolderStore, "put", MASKED),
     "masked stored": lambda: before(masking, "mark_masked"),

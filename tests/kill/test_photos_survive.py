@@ -72,6 +72,7 @@ UPLOAD = {
 }
 RECEIPT = {
     "upload examined": Window(row="none"),
+    "photo filled":    Window(),
 }
 WORKER = {
     "rendition half written": Window(part=True),
@@ -143,7 +144,10 @@ class City:
         self.acknowledged[key] = (answer.json()["number"], digest)
 
     def announce(self, photo: bytes, digest: str) -> tuple[str, dict[str, str]]:
-        """File a report that names a photo before its bytes come; give where to put them, and with which headers."""
+        """Start web alone and file a report that names a photo before its bytes come; give address and headers."""
+        self.service.stop()
+        self.service.start("web")
+        self.service.wait_until_alive()
         announced = requests.post(
             f"{self.service.address}/api/v1/photos", json={"media_type": "image/jpeg", "size": len(photo)}, timeout=60
         ).json()
@@ -336,9 +340,6 @@ def put_and_hope(address: str, headers: dict[str, str], photo: bytes) -> threadi
 @pytest.mark.parametrize("point", UPLOAD)
 def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
-    city.service.stop()
-    city.service.start("web")
-    city.service.wait_until_alive()
     address, headers = city.announce(photo, digest)
     city.service.stop()
 
@@ -359,9 +360,6 @@ def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, poi
 @pytest.mark.parametrize("point", RECEIPT)
 def test_a_direct_upload_survives_the_death_of_the_worker(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
-    city.service.stop()
-    city.service.start("web")
-    city.service.wait_until_alive()
     address, headers = city.announce(photo, digest)
     assert requests.put(address, data=photo, headers=headers, timeout=60).status_code == 200
 
