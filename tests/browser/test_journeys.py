@@ -227,6 +227,7 @@ def test_offline_the_words_are_kept_on_the_phone_and_the_position_is_not(phone: 
     take_position(page)
     page.get_by_role("button", name="提交").tap()
     expect(page).to_have_url(re.compile("/track/"))
+    page.wait_for_load_state()  # the address is new before the script of the page has run
     assert page.evaluate("localStorage.getItem('draft')") is None
 
 
