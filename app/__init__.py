@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 ROUTES = (
     "app.accounts.routes",
     "app.reports.routes",
+    "app.notify.routes",
     "app.fieldwork.routes",
     "app.dispatch.routes",
     "app.dispatch.responsibility_routes",
     "app.media.routes",
     "app.reports.photo_routes",
+    "app.notify.system_routes",
+    "app.publicmap.routes",
 )
 PAGES = ("app.api.health", "app.web.routes")
 UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around them
@@ -50,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["clock"] = utcnow
     app.extensions["check_upload"] = check_size
     problems.install(app)
-    edge.install(app, trusted_proxies=settings.trusted_proxies)
+    edge.install(app, trusted_proxies=settings.trusted_proxies, live_url=settings.live_url)
     api = blueprint.make_api(app)
     for name in ROUTES:
         api.register_blueprint(importlib.import_module(name).blp)
@@ -89,10 +92,28 @@ def _add_commands(app: Flask) -> None:
     from app.catalogue.cli import city_commands
     from app.commands import database, docs, worker
     from app.dispatch.cli import dispatch
+    from app.duplicates.cli import duplicates
+    from app.history.cli import load_history
     from app.media.cli import media_commands
+    from app.notify.cli import notify
+    from app.opendata.cli import data
+    from app.publicmap.cli import map_commands
     from app.reports.queries import owners_of_photos
     from app.workorders.cli import audit
 
     media = media_commands(owners_of_photos)
-    for command in (staff, city_commands([AssetPart()]), dispatch, audit, media, database, docs, worker):
+    for command in (
+        staff,
+        city_commands([AssetPart()], load_history),
+        dispatch,
+        duplicates,
+        notify,
+        audit,
+        media,
+        map_commands,
+        data,
+        database,
+        docs,
+        worker,
+    ):
         app.cli.add_command(command)

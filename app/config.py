@@ -6,7 +6,9 @@ safe in production and fit to publish.
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,9 @@ SECRET_LENGTH = 32
 DRIVER = "postgresql+psycopg"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 DETECTORS = ("haar", "off")
+VAPID_BYTES = 32
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # SEC 2, section 2.4.2
+FOLDER = "folder"  # a gateway that writes files, for development
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -33,6 +38,9 @@ class Settings:
     media_root: Path
     database_owner_url: str = field(repr=False)
     public_url: str = "http://127.0.0.1:8000"
+    live_url: str = ""
+    live_streams: int = 10_000
+    live_streams_per_address: int = 200
     smtp_url: str = field(default="", repr=False)
     mail_root: Path = Path("var/mail")
     mail_from: str = "reports@example.org"
@@ -43,6 +51,14 @@ class Settings:
     photo_probes: int = 2
     photo_detector: str = "haar"
     contact_days: int = 90
+    vapid_private_key: str = field(default="", repr=False)
+    sms_gateway_url: str = ""
+    wechat_gateway_url: str = ""
+    gateway_secret: str = field(default="", repr=False)
+    webhook_failing_days: int = 5
+    outbound_loopback: bool = False
+    map_style_url: str = ""
+    open_data_days: int = 30
     log_level: str = "INFO"
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -67,6 +83,7 @@ class Settings:
         faults += [f"{name.upper()} is missing" for name in _REQUIRED if not environment.get(name.upper(), "").strip()]
         if len(str(values.get("secret_key", "x" * SECRET_LENGTH))) < SECRET_LENGTH:
             faults.append(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
+        faults += _gateway_faults(values)
         faults += _single_sign_on_faults(str(values.get("oidc_issuer", "")), str(values.get("oidc_client_id", "")))
         faults += _object_store_faults(values)
         if faults:
@@ -108,6 +125,47 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _vapid_key(text: str) -> str:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raw = b""
+    if len(raw) != VAPID_BYTES or not 0 < int.from_bytes(raw) < P256_ORDER:
+        raise ValueError("is no VAPID key: make one with `flask notify vapid --new`")
+    return text.rstrip("=")
+
+
+def _gateway(text: str) -> str:
+    if text != FOLDER and not (urlsplit(text).scheme in {"http", "https"} and urlsplit(text).hostname):
+        raise ValueError(f"is neither an http:// or https:// address nor {FOLDER!r}")
+    return text
+
+
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+
+
+def _gateway_secret(text: str) -> str:
+    if len(text) < SECRET_LENGTH:
+        raise ValueError(f"is shorter than {SECRET_LENGTH} characters")
+    if text.startswith("whsec_") and not re.fullmatch(_BASE64, text[6:]):
+        raise ValueError("begins with whsec_, and what follows is no base 64")
+    return text
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError(f"is {text!r}, and only 0 and 1 are allowed")
+    return text == "1"
+
+
+def _gateway_faults(values: Mapping[str, object]) -> list[str]:
+    """Name the gateways whose requests could not be signed."""
+    if values.get("gateway_secret"):
+        return []
+    named = ("sms_gateway_url", "wechat_gateway_url")
+    return [f"GATEWAY_SECRET is missing beside {name.upper()}" for name in named if values.get(name, FOLDER) != FOLDER]
+
+
 def _single_sign_on_faults(issuer: str, client_id: str) -> list[str]:
     """Name what keeps the single sign-on from being used safely; without an issuer it is off."""
     faults = []
@@ -140,6 +198,9 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "database_owner_url": _database_url,
     "secret_key": str,
     "public_url": _address,
+    "live_url": _address,
+    "live_streams": _whole_number,
+    "live_streams_per_address": _whole_number,
     "media_root": Path,
     "smtp_url": str,
     "mail_root": Path,
@@ -151,6 +212,14 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "photo_probes": _whole_number,
     "photo_detector": _detector,
     "contact_days": _whole_number,
+    "vapid_private_key": _vapid_key,
+    "sms_gateway_url": _gateway,
+    "wechat_gateway_url": _gateway,
+    "gateway_secret": _gateway_secret,
+    "webhook_failing_days": _whole_number,
+    "outbound_loopback": _yes_or_no,
+    "map_style_url": str,
+    "open_data_days": _whole_number,
     "log_level": _log_level,
     "oidc_issuer": str,  # compared with the claim as it stands, a slash at the end too
     "oidc_client_id": str,

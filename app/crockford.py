@@ -21,6 +21,18 @@ def encode(data: bytes) -> str:
     return "".join(ALPHABET[number >> _BITS * place & 31] for place in reversed(range(length)))
 
 
+def decode(text: str) -> bytes:
+    """Read what ``encode`` wrote, as a person may have typed it. Raises ValueError for what it cannot have written."""
+    typed = normalise(text)
+    number = 0
+    for letter in typed:
+        number = number << _BITS | ALPHABET.index(letter)
+    length = len(typed) * _BITS // 8
+    if number >> length * 8:
+        raise ValueError("the padding is not empty")
+    return number.to_bytes(length, "big")
+
+
 def normalise(text: str) -> str:
     """Read what a person typed: upper case, I and L as 1, O as 0, hyphens left out."""
     return text.upper().replace("-", "").translate(_SOUNDS_LIKE)

@@ -81,6 +81,8 @@ def current_key(table: str, *columns: str) -> Index:
 
 Session = sessionmaker(expire_on_commit=False)
 Reading = sessionmaker(expire_on_commit=False, autoflush=False)
+# All of its statements see one moment, and none writes.
+Snapshot = sessionmaker(expire_on_commit=False, autoflush=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ KEEPALIVES = {
 
 
 def connect(settings: Settings, limits: Limits = WEB) -> Engine:
-    """Make the engine of this process and bind both session factories to it.
+    """Make the engine of this process and bind the session factories to it.
 
     ``limits`` hold for every connection; options that DATABASE_URL itself brings win over them.
     """
@@ -140,6 +142,7 @@ def connect(settings: Settings, limits: Limits = WEB) -> Engine:
     )
     Session.configure(bind=engine)
     Reading.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
+    Snapshot.configure(bind=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
     return engine
 
 

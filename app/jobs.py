@@ -31,6 +31,8 @@ MODULES = [
     "app.fieldwork.tasks",
     "app.notify.tasks",
     "app.reports.tasks",
+    "app.publicmap.tasks",
+    "app.opendata.tasks",
     "app.upkeep",
 ]
 
@@ -41,10 +43,21 @@ _writer = App(connector=SyncPsycopgConnector())
 PATIENT = RetryStrategy(max_attempts=8, exponential_wait=4)
 
 
-def enqueue(session: Session, name: str, *, at: dt.datetime | None = None, priority: int = 0, **arguments: Any) -> None:
-    """Write a job in the transaction of ``session``; it starts once that commits, not before ``at``."""
+def enqueue(
+    session: Session,
+    name: str,
+    *,
+    at: dt.datetime | None = None,
+    priority: int = 0,
+    lock: str | None = None,
+    **arguments: Any,
+) -> None:
+    """Write a job in the transaction of ``session``; it starts once that commits, not before ``at``.
+
+    Of the jobs with one ``lock`` one runs at a time.
+    """
     connection = session.connection().connection.driver_connection
-    job = _writer.configure_task(name, connection=connection, schedule_at=at, priority=priority)
+    job = _writer.configure_task(name, connection=connection, schedule_at=at, priority=priority, lock=lock)
     job.defer(**arguments)
 
 

@@ -1,4 +1,8 @@
-"""``python -m benchmarks``: measure, and write docs/performance.md. BENCH is nothing, ``large`` or ``tiny``."""
+"""``python -m benchmarks``: measure, and write a page of docs/.
+
+BENCH is nothing, ``large`` or ``tiny``; or names a page of its own: ``live``, ``map``, ``mapload``, ``similar``, and
+``map-large`` and ``similar-large`` with ten million work orders.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks import mapload, similar, tiles
 from benchmarks.bench import bench
+from benchmarks.live import main as bench_live
 from benchmarks.scale import TINY, scale_of
 from dev import locks
 from dev.cluster import Cluster
@@ -16,6 +23,14 @@ from dev.console import Refusal, say, warn
 from dev.places import ROOT, VAR
 
 INTERRUPTED = 130
+PAGES: Mapping[str, Callable[[], int]] = {
+    "live": bench_live,
+    "map": lambda: tiles.main([]),
+    "map-large": lambda: tiles.main(["--sizes", *map(str, tiles.LARGE)]),
+    "mapload": lambda: mapload.main([]),
+    "similar": lambda: similar.main([]),
+    "similar-large": lambda: similar.main(["--sizes", *map(str, similar.LARGE)]),
+}
 
 
 def main() -> int:
@@ -27,6 +42,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that cluster and servers are ended then too
     lock = arguments.cluster.with_name(f"{arguments.cluster.name}.lock")
     try:
+        if (page_of_its_own := PAGES.get(os.environ.get("BENCH", ""))) is not None:
+            return page_of_its_own()
         scale = scale_of(os.environ.get("BENCH", ""))
         lock.parent.mkdir(parents=True, exist_ok=True)
         with locks.held(lock, busy="A bench of this checkout runs already.", wait=False):

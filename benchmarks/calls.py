@@ -21,6 +21,7 @@ from app.dispatch.resolve import find_asset, resolve
 from app.geo.errors import OutsideCity
 from app.geo.service import Place, locate
 from app.reports.queries import find_similar
+from app.reports.suggesting import Question
 from benchmarks.draws import Draw
 from benchmarks.web import Request
 
@@ -73,7 +74,7 @@ class Inside:
     def similar(self, asked: Asked) -> None:
         """Find up to three work orders nearby."""
         with Reading(bind=self.bind) as session:
-            find_similar(session, asked.draw.point, item=asked.draw.item, city=self.pack, now=self.now)
+            find_similar(session, Question(point=asked.draw.point, item=asked.draw.item), city=self.pack, now=self.now)
 
 
 def measure(call: Callable[[Asked], None], asked: Sequence[Asked], *, start: int, seconds: float) -> list[float]:

@@ -55,6 +55,12 @@ class Findings:
         return self.sizes[0], self.sizes[1]
 
 
+_ELSEWHERE = (
+    "Pages of their own: [the live stream](performance-live.md), [tiles of the map](performance-map.md), "
+    "[the map with many viewers](performance-map-load.md), [duplicates](performance-similar.md)."
+)
+
+
 def write_page(found: Findings) -> str:
     """Write the page."""
     return "\n".join(_lines(found)) + "\n"
@@ -62,7 +68,7 @@ def write_page(found: Findings) -> str:
 
 def _lines(found: Findings) -> Iterator[str]:
     yield from ("# Performance", "", f"Written by `make bench` on {found.today.isoformat()}; do not edit.", "")
-    yield from (conclusion(found), "")
+    yield from (conclusion(found), "", _ELSEWHERE, "")
     yield from ("## Growth", "", *_growth(found), "")
     yield from ("## Beside the database alone", "", *_beside(found), "")
     yield from ("## Moves a second", "", *_moves(found), "")

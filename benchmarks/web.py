@@ -46,7 +46,7 @@ class Server:
     """The web process of the Procfile over one database, on a free port of this machine."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         env = environment.whole({**settings, "HOST": HOST, "PORT": str(self.port)})
         # Should we be killed, the kernel asks it to end. Its log lines are written as in life, but kept nowhere.
         self._process = subprocess.Popen(
@@ -129,7 +129,8 @@ def web_command() -> str:
     raise Refusal("The Procfile has no web process.")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

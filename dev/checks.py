@@ -13,6 +13,7 @@ from dev.places import PROGRAMS, ROOT, VAR
 
 WORKERS = "2"
 FAST = "not browser and not kill"
+LOAD = "mapload"  # the benchmark that needs nginx and wrk
 CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache", "htmlcov", ".coverage")
 
 
@@ -21,7 +22,7 @@ def test(words: Sequence[str], *, fast: bool) -> int:
 
     Its conftest starts the scratch cluster; when nobody else uses that, it is stopped after.
     """
-    setup.ensure(development=True, browser=not fast)
+    setup.ensure(development=True, browser=not fast, front=not fast)
     chosen = ["-m", FAST] if fast else []
     try:
         return call("pytest", "-n", WORKERS, "--dist", "loadgroup", *chosen, *words)
@@ -51,8 +52,14 @@ def types() -> None:
 
 def bench(words: Sequence[str]) -> int:
     """Run the benchmarks, which make a cluster of their own; return their exit code."""
-    setup.ensure(development=True)
+    setup.ensure(development=True, load=os.environ.get("BENCH") == LOAD)
     return call("python", "-m", "benchmarks", *words)
+
+
+def picture(words: Sequence[str]) -> int:
+    """Take the picture of the README; return the exit code."""
+    setup.ensure(development=True, browser=True, front=True)
+    return call("python", "-m", "tests.browser.picture", *words)
 
 
 def fuzz_media(words: Sequence[str]) -> int:

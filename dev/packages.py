@@ -17,6 +17,8 @@ CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 NO_CLUSTER = "create_main_cluster = false"
 CHROMIUM = Path("/usr/bin/chromium")
 LIBRARIES = Path("/usr/lib")
+NGINX = Path("/usr/sbin/nginx")
+UNITS = Path("/etc/systemd/system")
 CHINESE_FONTS = Path("/usr/share/fonts/opentype/noto")
 
 STEP = re.compile(r"((?:Get:\d+|Unpacking|Setting up) .{0,60})")
@@ -38,8 +40,11 @@ def missing(needs: Iterable[Need]) -> list[str]:
     return list(dict.fromkeys(name for need in needs if not need.present() for name in need.packages()))
 
 
-def needs(*, server: bool, browser: bool) -> list[Need]:
-    """Return what is needed: always a venv, with `server` PostgreSQL, with `browser` what the browser tests drive."""
+def needs(*, server: bool, browser: bool, load: bool = False) -> list[Need]:
+    """Return what is needed.
+
+    Always a venv, with `server` PostgreSQL, with `browser` what the browser tests drive, with `load` nginx and wrk.
+    """
     found = [Need(lambda: ["python3-venv"], _can_make_venv)]
     if server:
         found.append(Need(_server_packages, lambda: bool(postgres.with_postgis())))
@@ -48,6 +53,9 @@ def needs(*, server: bool, browser: bool) -> list[Need]:
         # Playwright's driver is a Node.js that a bare Debian cannot start without it.
         found.append(Need(lambda: ["libatomic1"], lambda: any(LIBRARIES.glob("*/libatomic.so.1"))))
         found.append(Need(lambda: ["fonts-noto-cjk"], lambda: any(CHINESE_FONTS.glob("NotoSansCJK*"))))
+    if load:
+        found.append(Need(lambda: ["nginx-light"], NGINX.exists))
+        found.append(Need(lambda: ["wrk"], lambda: shutil.which("wrk") is not None))
     return found
 
 
@@ -62,9 +70,10 @@ def postgres_version(installed: Sequence[int], offered: Sequence[int]) -> int:
     return max(both) if both else min(fit, default=postgres.OLDEST)
 
 
-def ensure(*, server: bool, browser: bool) -> None:
+def ensure(*, server: bool, browser: bool, load: bool = False) -> None:
     """Install the packages that are missing, or refuse with the line that does it. Quick when none is."""
-    wanted = missing(needs(server=server, browser=browser))
+    every = needs(server=server, browser=browser, load=load)
+    wanted = missing(every)
     if not wanted:
         return
     say(f"Missing Debian packages: {' '.join(wanted)}")
@@ -72,7 +81,9 @@ def ensure(*, server: bool, browser: bool) -> None:
     # An old list names files that are gone, and an empty one hides which PostgreSQL this Debian has.
     if not _run(root, ["apt-get", "update", "-q", *WAIT], "Reading the package lists"):
         warn("apt-get update failed; trying with the lists that are here")
-    wanted = missing(needs(server=server, browser=browser))
+    wanted = missing(every)
+    if "nginx-light" in wanted:
+        _want_no_nginx(root)
     if any(name.startswith("postgresql-") for name in wanted):
         _want_no_main_cluster(root)
     _run(root, ["dpkg", "--configure", "-a"], "Looking for what an interrupted installation left")
@@ -130,6 +141,16 @@ def _want_no_main_cluster(root: Sequence[str]) -> None:
         done = subprocess.run([*root, *command], input=f"{NO_CLUSTER}\n", text=True, capture_output=True, check=False)
         if done.returncode:
             raise Refusal(f"{CREATE_CLUSTER} cannot be written: {done.stderr.strip()}")
+
+
+def _want_no_nginx(root: Sequence[str]) -> None:
+    """Have systemd not start the nginx that comes: the benchmarks start one of their own."""
+    unit = UNITS / "nginx.service"
+    if not UNITS.is_dir() or unit.exists() or unit.is_symlink():
+        return
+    say(f"Masking the service nginx ({unit}): it is wanted for measurements alone")
+    if subprocess.run([*root, "ln", "-s", os.devnull, str(unit)], capture_output=True, check=False).returncode:
+        raise Refusal(f"{unit} cannot be written.")
 
 
 def _run(root: Sequence[str], command: Sequence[str], text: str) -> bool:

@@ -15,8 +15,8 @@ def read_port(text: str) -> int:
     return int(text)
 
 
-def require_free(host: str, port: int) -> None:
-    """Refuse when nothing could listen on `host` and `port`, and say what to do."""
+def require_free(host: str, port: int, name: str = "PORT") -> None:
+    """Refuse when nothing could listen on `host` and `port`, and say what to do; `name` is the variable of the port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -25,14 +25,14 @@ def require_free(host: str, port: int) -> None:
     except socket.gaierror as fault:
         raise Refusal(f"HOST is {host!r}, which is no address.") from fault
     except OSError as fault:
-        raise Refusal(_reason(fault, host, port)) from fault
+        raise Refusal(_reason(fault, host, port, name)) from fault
 
 
-def _reason(fault: OSError, host: str, port: int) -> str:
+def _reason(fault: OSError, host: str, port: int, name: str) -> str:
     if fault.errno == errno.EADDRINUSE:
-        return f"Port {port} is in use. Choose another: make run PORT={_other(port)}"
+        return f"Port {port} is in use. Choose another: make run {name}={_other(port)}"
     if fault.errno == errno.EACCES:
-        return f"Port {port} is for root only. Choose another: make run PORT=8000"
+        return f"Port {port} is for root only. Choose another: make run {name}=8000"
     if fault.errno == errno.EADDRNOTAVAIL:
         return f"HOST is {host}, which is no address of this machine."
     return f"Nothing can listen on {host}:{port}: {fault.strerror}"

@@ -26,11 +26,12 @@ def run(given: Mapping[str, str] = os.environ) -> None:
         raise Refusal(_already(running))
     plan = Plan.of(given)
     ports.require_free(plan.host, plan.port)
+    ports.require_free(plan.host, plan.live_port, name="LIVE_PORT")
     require_writable(VAR)
     with locks.held(LOCK, busy=_already(None), wait=False):
         _end_gently()
         try:
-            setup.ensure(server=not plan.external)
+            setup.ensure(server=not plan.external, front=True)
             _serve(plan, given)
         except KeyboardInterrupt:
             say("Ended." if plan.external else "Ended. The data stay in var/.")
@@ -73,7 +74,7 @@ def _serve(plan: Plan, given: Mapping[str, str]) -> None:
             cluster.ensure_database(plan.database)
         env = environment.whole(environment.settings(plan, given, cluster), given)
         prepare(plan, env)
-        say("Starting web and worker")
+        say("Starting web, worker and live stream")
         service = Service(env)
         ending.callback(service.stop)
         service.start()

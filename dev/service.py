@@ -18,7 +18,7 @@ PAUSE = 0.25
 
 
 class Service:
-    """Web and worker, under honcho."""
+    """Web, worker and live stream, under honcho."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = {**env, **dict([MARK.split("=", 1)])}
@@ -44,14 +44,14 @@ class Service:
         while not self.ended:
             meanwhile()
             time.sleep(PAUSE)
-        raise Refusal("web or worker ended by itself; its last words are above.")
+        raise Refusal("web, worker or live stream ended by itself; its last words are above.")
 
     def stop(self) -> None:
         """End all of it."""
         if self._honcho is None:
             return
         if not self.ended:
-            say("Ending web and worker")
+            say("Ending web, worker and live stream")
             self._honcho.send_signal(signal.SIGTERM)
         try:
             self._honcho.wait(GRACE)
@@ -74,7 +74,7 @@ def wait_until_ready(address: str, service: Service) -> None:
         if said == "":
             return
         if service.ended:
-            raise Refusal("web or worker ended at the start; its last words are above.")
+            raise Refusal("web, worker or live stream ended at the start; its last words are above.")
         now = time.monotonic()
         if now - started > READY_SECONDS:
             raise Refusal(f"The service is not ready after {READY_SECONDS:.0f} seconds: {said}")

@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _setup(arguments: argparse.Namespace, _: Sequence[str]) -> None:
-    setup.ensure(development=arguments.tests, browser=arguments.tests, server=not os.environ.get("DATABASE_URL"))
+    server = not os.environ.get("DATABASE_URL")
+    setup.ensure(development=arguments.tests, browser=arguments.tests, server=server, front=True)
 
 
 def _env(_: argparse.Namespace, __: Sequence[str]) -> None:
@@ -77,6 +78,7 @@ HELP = {
     "bench": "run the benchmarks",
     "fuzz-media": "send mutated photos to the decoders; further words go to it",
     "docs": "write the generated documentation",
+    "picture": "take the picture of the README, of Boston's real requests; further words go to it",
     "lock": "compile the requirement files; further words go to uv",
     "clean": "delete caches",
     "stop": "end what runs in this checkout",
@@ -84,7 +86,7 @@ HELP = {
     "env": "print the settings of the running database as export lines",
     "psql": "open psql on it; further words go to psql",
 }
-TAKES_MORE = {"test", "bench", "fuzz-media", "lock", "psql"}
+TAKES_MORE = {"test", "bench", "fuzz-media", "picture", "lock", "psql"}
 VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {
     "setup": _setup,
     "run": lambda _, __: run.run(),
@@ -95,6 +97,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {
     "bench": lambda _, rest: checks.bench(rest),
     "fuzz-media": lambda _, rest: checks.fuzz_media(rest),
     "docs": lambda _, __: checks.docs(),
+    "picture": lambda _, rest: checks.picture(rest),
     "lock": lambda _, rest: checks.lock(rest),
     "clean": lambda _, __: checks.clean(),
     "stop": lambda _, __: stop.stop(),

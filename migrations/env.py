@@ -25,8 +25,11 @@ MODELS = (
     "app.fieldwork.models",
     "app.dispatch.rule_models",
     "app.notify.models",
+    "app.notify.webhook_models",
     "app.reports.models",
     "app.reports.pair_models",
+    "app.publicmap.models",
+    "app.duplicates.answers",
 )
 # What the application may do with each table besides reading it; a table that is not named here it may only read.
 # fmt: off
@@ -39,6 +42,7 @@ RIGHTS = {
     "reports":           "INSERT",
     "report_photos":     "INSERT",
     "report_links":      "INSERT, UPDATE",
+    "regroupings":       "INSERT, UPDATE",
     "evidence":          "INSERT",
     "work_orders":       "INSERT, UPDATE",
     "deadlines":         "INSERT, UPDATE",
@@ -57,10 +61,20 @@ RIGHTS = {
     "photo_decisions":   "INSERT",
     "uploads":           "INSERT, UPDATE",  # goes with its photo
     "evidence_pairs":    "INSERT, UPDATE, DELETE",  # made anew at any time
+    # The public map is derived and made anew at any time; what staff decided of words is kept.
+    "work_order_changes": "INSERT, DELETE",
+    "map_points":        "INSERT, UPDATE, DELETE",
+    "map_cells":         "INSERT, UPDATE, DELETE",
+    "text_decisions":    "INSERT, UPDATE",
+    "waiting_words":     "INSERT, UPDATE, DELETE",
+    "suggestions":       "INSERT",  # labels: what was answered stays
     # Who is told. An address is erased by emptying it.
+    "contacts":          "INSERT, UPDATE",
     "subscriptions":     "INSERT, UPDATE",
     "deliveries":        "INSERT, UPDATE",
     "delivery_attempts": "INSERT, UPDATE",
+    "webhooks":          "INSERT, UPDATE, DELETE",
+    "webhook_deliveries": "INSERT, UPDATE, DELETE",
     # What city packs bring: the load closes rows and adds others.
     "pack_versions":     "INSERT",
     "areas":             "INSERT, UPDATE (until)",

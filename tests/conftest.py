@@ -62,10 +62,10 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 @contextmanager
 def rolled_back(engine: Engine) -> Iterator[Session]:
-    """Bind both session factories to one connection whose transaction is rolled back at the end."""
+    """Bind the session factories to one connection whose transaction is rolled back at the end."""
     with engine.connect() as connection:
         transaction = connection.begin()
-        for factory in (db.Session, db.Reading):
+        for factory in (db.Session, db.Reading, db.Snapshot):
             factory.configure(bind=connection, join_transaction_mode="create_savepoint")
         with db.Session() as session:
             yield session
@@ -108,6 +108,10 @@ def committed(databases: Databases, app: Flask, shared: Path) -> Iterator[Settin
     db.Session.configure(bind=engine, join_transaction_mode="conditional_savepoint")
     db.Reading.configure(
         bind=engine.execution_options(isolation_level="AUTOCOMMIT"), join_transaction_mode="conditional_savepoint"
+    )
+    db.Snapshot.configure(
+        bind=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+        join_transaction_mode="conditional_savepoint",
     )
     yield settings
     engine.dispose()

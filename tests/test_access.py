@@ -27,6 +27,11 @@ from app.db import utcnow
 from app.dispatch.models import Notice, NoticeKind
 from app.dispatch.rule_models import Proposal
 from app.fieldwork.models import EvidenceCheck
+from app.notify import service as notify
+from app.notify.keys import seal
+from app.notify.models import Delivery, DeliveryState
+from app.notify.signing import new_secret
+from app.notify.webhook_models import Webhook
 from app.reports.models import SampleReason, SpotCheck
 from app.workorders.models import Evidence, WorkOrder
 from app.workorders.queries import history
@@ -111,10 +116,16 @@ BODIES: dict[tuple[str, str], Body] = {
     ("PATCH", "/api/v1/staff/<uuid:staff_id>"): lambda _: {"disabled": True},
     ("POST", "/api/v1/work-orders/<public_id>/moves"): lambda _: {"action": "note", "note": "made up"},
     ("POST", "/api/v1/work-orders/<public_id>/merge"): lambda _: {"into": "<public_id>", "note": "made up"},
+    ("POST", "/api/v1/work-orders/<public_id>/split"): lambda _: {"reports": ["made up"], "note": "made up"},
+    ("POST", "/api/v1/work-orders/<public_id>/unmerge"): lambda _: {"note": "made up"},
+    ("POST", "/api/v1/work-orders/<public_id>/description"): lambda _: {"verdict": "hidden"},
     ("POST", "/api/v1/evidence-checks/<uuid:check_id>"): lambda _: {"verdict": "accepted"},
     ("POST", "/api/v1/spot-checks/<uuid:spot_check_id>"): lambda _: {"kind": "call", "passed": True, "note": "made up"},
     ("PUT", "/api/v1/photos/<uuid:photo_id>/masks"): lambda _: {"boxes": []},
     ("POST", "/api/v1/photos/<uuid:photo_id>/hide"): lambda _: {"reason": "made up"},
+    ("POST", "/api/v1/webhooks"): lambda _: {"url": "https://made-up.invalid"},
+    ("PATCH", "/api/v1/webhooks/<uuid:webhook_id>"): lambda _: {"disabled": True},
+    ("POST", "/api/v1/webhooks/<uuid:webhook_id>/replay"): lambda _: {"since": "2026-11-23T00:00:00Z"},
     ("POST", "/api/v1/responsibilities/proposals"): lambda place: {"add": [_new_rule(place)], "reason": "made up"},
 }
 
@@ -139,8 +150,10 @@ class World:
         self.objects["spot_check_id"] = {place: self._spot_check(order) for place, order in orders.items()}
         self.objects["photo_id"] = {place: self._photo(order) for place, order in orders.items()}
         self.objects["notice_id"] = {place: self._notice(order) for place, order in orders.items()}
+        self.objects["delivery_id"] = {place: self._delivery(order) for place, order in orders.items()}
         self.objects["proposal_id"] = {place: self._proposal(place) for place in Place}
         people = {place: self._make_person(Role.CREW, place)[0] for place in Place}
+        self.objects["webhook_id"] = {place: self._webhook(staff) for place, staff in people.items()}
         self.objects["public_id"] = {place: order.public_id for place, order in orders.items()}
         self.objects["staff_id"] = {place: str(staff.id) for place, staff in people.items()}
         self.objects["token_id"] = {place: str(self._token_of(staff)) for place, staff in people.items()}
@@ -172,10 +185,34 @@ class World:
         kind = NoticeKind.REWORK
         return self._add(Notice(unit=order.lead_unit, work_order_id=order.id, level=0, kind=kind, at=NOW))
 
+    def _delivery(self, order: WorkOrder) -> str:
+        event = history(self.session, order.id, public_only=True)[0]
+        address = f"{order.public_id}@example.org"
+        subscription = notify.subscribe(
+            self.session, order, subscriber=uuid4(), about={}, contact=address, language="en", now=NOW
+        )
+        of_step = {"contact_id": subscription.contact_id, "subscription_id": subscription.id, "event_id": event.id}
+        return self._add(Delivery(**of_step, state=DeliveryState.FAILED, created_at=NOW))
+
     def _proposal(self, place: Place) -> str:
         rule, by = _new_rule(place), "dispatcher:made-up"
         return self._add(
             Proposal(state="draft", reason="x", add=[rule], close=[], replaces=[], proposed_by=by, proposed_at=NOW)
+        )
+
+    def _webhook(self, staff: Staff) -> str:
+        # To a host that is never found (RFC 6761), so that a ping goes nowhere.
+        return self._add(
+            Webhook(
+                url="https://made-up.invalid",
+                label="",
+                kinds=[],
+                areas=[],
+                items=[],
+                secret=seal(new_secret()),
+                created_by=staff.id,
+                created_at=NOW,
+            )
         )
 
     def path(self, route: str, place: Place) -> str:

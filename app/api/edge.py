@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import time
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from uuid_utils.compat import uuid7
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -16,20 +17,25 @@ log = logging.getLogger(__name__)
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "default-src 'self'; connect-src 'self'{live}; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     # A tracking link is a secret: it must not travel in a referrer.
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": _POLICY,
     "Permissions-Policy": "geolocation=(self), camera=(self)",
 }
 
 
-def install(app: Flask, *, trusted_proxies: int) -> None:
-    """Wrap every request of ``app``; ``trusted_proxies`` is how many of our own stand before it."""
+def install(app: Flask, *, trusted_proxies: int, live_url: str = "") -> None:
+    """Wrap every request of ``app``; ``trusted_proxies`` is how many of our own stand before it.
+
+    ``live_url`` is where its pages may open the live stream, beside their own address.
+    """
+    live = urlsplit(live_url)
+    origin = f" {live.scheme}://{live.netloc}" if live_url else ""
+    app.extensions["headers"] = {**HEADERS, "Content-Security-Policy": _POLICY.format(live=origin)}
     if trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # the way that Werkzeug documents
             app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies, x_host=trusted_proxies
@@ -46,7 +52,7 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id.get()
-    for name, value in HEADERS.items():
+    for name, value in current_app.extensions["headers"].items():
         response.headers.setdefault(name, value)
     # The rule and not the path: a path may hold a secret link.
     rule = request.url_rule.rule if request.url_rule else "(none)"

@@ -18,6 +18,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 READING = frozenset({"GET", "HEAD"})
 READ, MOVE = "read", "move"  # the scopes of routes that name none
+CHALLENGE = 'Bearer realm="staff"'
 AUDITOR = "auditor"  # the role that changes nothing, whatever a route allows
 
 
@@ -71,7 +72,7 @@ def _authenticate() -> Any:
     person = current_app.extensions["authenticator"](token.strip()) if kind.lower() == "bearer" and token else None
     if person is None:
         problem = Unauthorized("Send a valid staff token: Authorization: Bearer <token>.")
-        problem.headers["WWW-Authenticate"] = 'Bearer realm="staff"'
+        problem.headers["WWW-Authenticate"] = CHALLENGE
         raise problem
     return person
 

@@ -60,17 +60,25 @@ class ProblemSchema(Schema):
     errors = fields.List(fields.Dict(), metadata={"description": "Each fault of a payload: pointer (RFC 6901), detail"})
 
 
-def render(slug: str, title: str, status: int, detail: str, members: dict[str, Any] | None = None) -> Response:
-    """Write a problem; reserved members win over extension members."""
+def describe(
+    slug: str, title: str, status: int, detail: str, members: dict[str, Any] | None, *, public_url: str
+) -> dict[str, Any]:
+    """Give the members of a problem; reserved members win over extension members."""
     body = {
         **(members or {}),
-        "type": f"{current_app.config['PUBLIC_URL']}/problems#{slug}",
+        "type": f"{public_url}/problems#{slug}",
         "title": title,
         "status": status,
         "instance": f"urn:request:{request_id.get()}",
     }
     if detail:
         body["detail"] = detail
+    return body
+
+
+def render(slug: str, title: str, status: int, detail: str, members: dict[str, Any] | None = None) -> Response:
+    """Write a problem."""
+    body = describe(slug, title, status, detail, members, public_url=current_app.config["PUBLIC_URL"])
     return Response(json.dumps(body, ensure_ascii=False, default=str), status=status, content_type=MEDIA_TYPE)
 
 

@@ -1,6 +1,6 @@
 """The city: what city.toml of the current pack version says, typed.
 
-``KEYS`` and ``LIMITS`` are the one list of what city.toml may hold; the check of a pack reads it too.
+``KEYS``, ``LIMITS`` and ``OPEN_DATA`` are the one list of what city.toml may hold; the check of a pack reads it too.
 docs/city-packs.md explains every key (a test compares).
 """
 
@@ -20,6 +20,7 @@ from app.catalogue import values
 from app.catalogue.errors import NoCity
 from app.catalogue.models import PackVersion
 from app.catalogue.values import DeclineReason, Duration, Key, holiday_calendar
+from app.duplicates.model import Model, default_model, model_from
 from app.geo.models import Level
 
 SURVEYED, APPROXIMATE = "surveyed", "approximate"
@@ -71,11 +72,24 @@ class Limits:
     duplicate_candidates_m: float
     duplicate_candidates_days: int
     merge_within_m: float
+    messages_a_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenData:
+    """The table ``[open_data]`` of city.toml: under which licence others may use what everybody may see."""
+
+    licence: str = ""
+    licence_url: str = ""
+    attribution: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class City:
-    """A city as one version of its pack describes it. ``calendar`` overrides the holidays day by day."""
+    """A city as one version of its pack describes it.
+
+    ``calendar`` overrides the holidays day by day, ``duplicates`` says what may be the same problem.
+    """
 
     version: int
     digest: str
@@ -98,16 +112,24 @@ class City:
     limits: Limits
     urgent_words: tuple[str, ...] = ()
     decline_reasons: tuple[DeclineReason, ...] = ()
+    quiet_hours: tuple[dt.time, dt.time] | None = None
+    letter_time: dt.time = dt.time(8)
     calendar: Mapping[dt.date, bool] = field(default_factory=dict, hash=False)
+    open_data: OpenData = OpenData()
+    duplicates: Model = field(default_factory=default_model, hash=False, compare=False)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], version: int, digest: str) -> City:
         """Read a city from the settings of a pack version; they were checked before they were stored."""
         read = {name: key.read(settings.get(name, key.default)) for name, key in KEYS.items()}
         limits = {name: key.read(settings["limits"].get(name, key.default)) for name, key in LIMITS.items()}
+        opened = settings.get("open_data", {})
+        open_data = OpenData(**{name: key.read(opened.get(name, key.default)) for name, key in OPEN_DATA.items()})
         days = {dt.date.fromisoformat(day): working for day, working in settings.get("calendar", {}).items()}
         approximate = read.pop("boundaries") == APPROXIMATE
-        own = {"version": version, "digest": digest, "approximate": approximate}
+        own: dict[str, Any] = {"version": version, "digest": digest, "approximate": approximate, "open_data": open_data}
+        if settings.get("duplicates"):
+            own["duplicates"] = model_from(settings["duplicates"], "duplicates.json")
         return cls(**read, **own, limits=Limits(**limits), calendar=days)
 
     def name(self, language: Language) -> str:
@@ -149,7 +171,7 @@ def _read_city(session: Session) -> City:
     return _cities[key]
 
 
-# The digest covers city.toml and calendar.csv: one key is one city, in whichever database it was read.
+# The digest covers city.toml, calendar.csv and duplicates.json: one key is one city, in whichever database it was read.
 _cities: dict[tuple[int, str], City] = {}
 
 
@@ -172,6 +194,8 @@ KEYS: dict[str, Key] = {
     "boundaries": Key(values.one_of(SURVEYED, APPROXIMATE), SURVEYED),
     "urgent_words": Key(values.words, ()),
     "decline_reasons": Key(values.reasons, values.USUAL_REASONS),
+    "quiet_hours": Key(values.quiet, "22:00-08:00"),
+    "letter_time": Key(values.time_of_day, "08:00"),
 }
 
 LIMITS: dict[str, Key] = {
@@ -194,4 +218,11 @@ LIMITS: dict[str, Key] = {
     "duplicate_candidates_m": Key(values.number(10_000)),
     "duplicate_candidates_days": Key(values.number(3650, whole=True)),
     "merge_within_m": Key(values.number(100_000), 500),
+    "messages_a_day": Key(values.number(1000, whole=True), 20),
+}
+
+OPEN_DATA: dict[str, Key] = {
+    "licence": Key(values.text, ""),
+    "licence_url": Key(values.web_address, ""),
+    "attribution": Key(values.text, ""),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -20,6 +20,7 @@ from app.catalogue.packs import (
     has_errors,
     load_pack,
 )
+from app.catalogue.packs.settings import read_settings
 from app.catalogue.queries import sample_item
 from app.console import progress_bar
 from app.db import Reading, Session, lift_limits, utcnow
@@ -28,8 +29,11 @@ from app.geo.service import sample_point
 _FOLDER = click.argument("folder", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
-def city_commands(parts: Sequence[PackPart]) -> click.Group:
-    """Make the group ``city``; ``parts`` are those of the features above, loaded after areas and lists."""
+def city_commands(parts: Sequence[PackPart], after: Callable[[Path], None]) -> click.Group:
+    """Make the group ``city``; ``parts`` are those of the features above, loaded after areas and lists.
+
+    ``after`` goes on with the folder once the pack is the current version, in transactions of its own.
+    """
     every: tuple[PackPart, ...] = (AreaPart(), ListPart(), *parts)
     group = click.Group("city", help="Check and load city packs.")
 
@@ -48,9 +52,11 @@ def city_commands(parts: Sequence[PackPart]) -> click.Group:
     def load(folder: Path, *, if_empty: bool) -> None:
         """Load the city pack in the folder PATH as the next version: all of it, or nothing."""
         if if_empty and _is_loaded():
-            click.echo("A pack is loaded already: nothing to do.")
-            return
-        _load(folder, every)
+            click.echo("A pack is loaded already.")
+        else:
+            _load(folder, every)
+        if _is_of(folder):
+            after(folder)
 
     @group.command("sample")
     def sample() -> None:
@@ -67,6 +73,13 @@ def city_commands(parts: Sequence[PackPart]) -> click.Group:
 def _is_loaded() -> bool:
     with Reading() as session:
         return current_version(session) is not None
+
+
+def _is_of(folder: Path) -> bool:
+    """Tell whether a folder is the pack of the city that the database holds."""
+    with Reading() as session:
+        known = current_version(session)
+    return known is not None and read_settings(folder)[0].get("code") == known.city_code
 
 
 def _load(folder: Path, parts: Sequence[PackPart]) -> None:

@@ -68,6 +68,14 @@ def text(value: Any) -> str:
     return value.strip()
 
 
+def web_address(value: Any) -> str:
+    """Read an address of the web, or nothing; pages link to it."""
+    address = text(value)
+    if address and not re.fullmatch(r"https?://[^\s\"<>]+", address):
+        raise ValueError("it must begin with https:// or http://")
+    return address
+
+
 def code(value: Any) -> str:
     """Read a code: something, without spaces."""
     word = text(value)
@@ -114,6 +122,23 @@ def _span(value: Any) -> tuple[dt.time, dt.time]:
         raise ValueError(f"{value!r} is no span of time like 09:00-12:00")
     start, _, end = value.strip().partition("-")
     return dt.time.fromisoformat(start), dt.time.fromisoformat(end)
+
+
+def quiet(value: Any) -> tuple[dt.time, dt.time] | None:
+    """Read hours of quiet, over midnight too; an empty text is none."""
+    if text(value) == "":
+        return None
+    start, end = _span(value)
+    if start == end:
+        raise ValueError("it must end at another time than it starts")
+    return start, end
+
+
+def time_of_day(value: Any) -> dt.time:
+    """Read a time of day like 08:00."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text(value)):
+        raise ValueError(f"{value!r} is no time of day like 08:00")
+    return dt.time.fromisoformat(text(value))
 
 
 def flag(value: Any) -> bool:

@@ -21,8 +21,9 @@ from app.dispatch.resolve import Resolution, find_asset, resolve
 from app.geo.datums import Datum, to_wgs84
 from app.geo.service import Place, locate
 from app.media.models import Photo
-from app.workorders.lifecycle import Action, Outcome, State, When
+from app.workorders.lifecycle import Action, When
 from app.workorders.models import WorkOrder
+from app.workorders.states import Outcome, State
 
 Content = dict[str, Any]
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.dispatch.models import Assignment
 from app.workorders.clocks import PROMISED
-from app.workorders.lifecycle import State
 from app.workorders.models import Deadline, DeadlineKind, WorkOrder
+from app.workorders.states import State
 
 _KINDS: Mapping[State, Sequence[DeadlineKind]] = {
     State.AWAITING_DISPATCH: (DeadlineKind.DISPATCH,),

@@ -24,8 +24,8 @@ from app.catalogue.city import DISPATCH_CENTRE, City
 from app.catalogue.models import Unit
 from app.dispatch.models import Notice, NoticeKind
 from app.workorders.clocks import PROMISED
-from app.workorders.lifecycle import EventKind
 from app.workorders.models import Deadline, WorkOrder
+from app.workorders.states import EventKind
 from app.workorders.timeline import append
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, aliased
 from app.accounts.service import Person
 from app.catalogue.city import City
 from app.dispatch.lists import in_scope
-from app.workorders.lifecycle import EventKind
 from app.workorders.models import TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.states import EventKind
 
 # A change of item or position that led to another unit is told as a transfer too.
 ASTRAY = (EventKind.REFUSED, EventKind.TRANSFERRED, EventKind.RULED)

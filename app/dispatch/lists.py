@@ -16,8 +16,8 @@ from app.accounts.service import ANY_UNIT, Person
 from app.catalogue.city import City
 from app.dispatch.errors import NoSuchNotice
 from app.dispatch.models import Decline, Dispute, Notice, Supervision
-from app.workorders.lifecycle import EventKind, State
 from app.workorders.models import BREACHED, LIVE, Deadline, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.states import EventKind, State
 
 Line = TypeVar("Line", Dispute, Decline, Supervision)
 Place = Sequence[Any] | None

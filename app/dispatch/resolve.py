@@ -16,13 +16,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.assets.service import NearAsset, covering_asset, nearest_asset
+from app.assets.service import NearAsset, covering_asset, covering_assets, nearest_asset, nearest_assets
 from app.catalogue import queries as catalogue
 from app.catalogue.city import City
 from app.catalogue.models import Item, Origin, Responsibility, Unit
 from app.dispatch.errors import NobodyResponsible
 from app.dispatch.queries import possible_units
 from app.geo.service import Place
+from app.geo.types import Point
 
 
 class Basis(StrEnum):
@@ -96,6 +97,13 @@ def find_asset(session: Session, item: Item, place: Place, *, city: City) -> Nea
         within = city.limits.asset_match_m
         return nearest_asset(session, place.point, asset_class=item.asset_class, within_m=within)
     return covering_asset(session, place.point)
+
+
+def find_assets(session: Session, asset_class: str, points: Sequence[Point], *, city: City) -> list[NearAsset | None]:
+    """Give for many points what ``find_asset`` gives for each to an item of a class, or of none."""
+    if asset_class:
+        return nearest_assets(session, points, asset_class=asset_class, within_m=city.limits.asset_match_m)
+    return covering_assets(session, points)
 
 
 def resolve(

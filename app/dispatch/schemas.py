@@ -10,8 +10,8 @@ from app.api.fields import Moment, Text
 from app.api.pages import PageIn
 from app.catalogue.schemas import NamesOut
 from app.dispatch.models import NoticeKind, Verdict
-from app.workorders.lifecycle import State
 from app.workorders.models import DeadlineKind
+from app.workorders.states import State
 
 
 class WorkOrdersIn(PageIn):

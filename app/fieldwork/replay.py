@@ -13,8 +13,8 @@ from app.accounts.service import Person
 from app.catalogue.city import City
 from app.catalogue.models import Urgency
 from app.workorders import service as workorders
-from app.workorders.lifecycle import Outcome, State
 from app.workorders.models import TakenStep, WorkOrder
+from app.workorders.states import Outcome, State
 
 _PLAIN = ("public_id", "lead_unit", "co_units", "rounds", "events")
 _WORDS = {"state": State, "outcome": Outcome, "urgency": Urgency}

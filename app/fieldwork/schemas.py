@@ -12,7 +12,8 @@ from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import ClockOut
 from app.fieldwork.models import Verdict
 from app.geo.datums import Datum
-from app.workorders.lifecycle import Action, Outcome, State, legal
+from app.workorders.lifecycle import Action, legal
+from app.workorders.states import Outcome, State
 
 NOTE_LENGTH = 2000
 BATCH_MOST = 100

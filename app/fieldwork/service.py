@@ -26,8 +26,9 @@ from app.media import service as media
 from app.media.models import Photo
 from app.workorders import service as workorders
 from app.workorders.errors import MissingNeeds
-from app.workorders.lifecycle import OPEN, Action, EventKind, Move, Need, State, find_move
+from app.workorders.lifecycle import Action, Move, Need, find_move
 from app.workorders.models import Evidence, TakenStep, TimelineEvent, WorkOrder
+from app.workorders.states import OPEN, EventKind, State
 from app.workorders.timeline import append, canonical
 
 # The steps whose photos show the work itself, to everybody who reported it.

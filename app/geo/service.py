@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import shapely
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.geo import queries
@@ -131,6 +131,59 @@ def streets_of(session: Session, points: Sequence[Point]) -> list[str | None]:
     """Give for many points the code of the street that covers each, None where none does, in one statement."""
     lons, lats = [point.lon for point in points], [point.lat for point in points]
     return list(session.scalars(queries.STREETS, {"lons": lons, "lats": lats}))
+
+
+def places_of(session: Session, points: Sequence[Point], *, nearest_limit_m: float) -> list[Place | None]:
+    """Give for many points what ``locate`` gives for each without a circle; None outside the city.
+
+    Two statements for all that a street covers, one or more for each other point.
+    """
+    arrays = {"lons": [point.lon for point in points], "lats": [point.lat for point in points]}
+    streets = session.scalars(queries.STREETS, arrays).all()
+    communities = session.scalars(queries.COMMUNITIES, arrays).all()
+    known = _known_areas(session)
+    places: list[Place | None] = []
+    for point, street, community in zip(points, streets, communities, strict=True):
+        if street is None:
+            places.append(_place_of(session, point, nearest_limit_m))
+            continue
+        areas = [known[code][0] for code in (community, *_line(known, street)) if code]
+        ref = known[street][0]
+        place = Place(
+            point=point,
+            accuracy_m=0.0,
+            street=ref,
+            areas=tuple(areas),
+            match=Match.EXACT,
+            distance_m=0.0,
+            approximate=known[street][2],
+            candidates=(Candidate(ref, 1.0),),
+        )
+        places.append(place)
+    return places
+
+
+def _place_of(session: Session, point: Point, nearest_limit_m: float) -> Place | None:
+    try:
+        return locate(session, point, nearest_limit_m=nearest_limit_m)
+    except OutsideCity:
+        return None
+
+
+def _known_areas(session: Session) -> dict[str, tuple[AreaRef, str, bool]]:
+    """Give the current areas by code, with their parents and whether they were computed."""
+    columns = (Area.code, Area.level, Area.name_zh, Area.name_en, Area.parent, Area.approximate)
+    return {
+        row.code: (AreaRef(row.code, row.level, row.name_zh, row.name_en), row.parent, row.approximate)
+        for row in session.execute(select(*columns).where(Area.until.is_(None)))
+    }
+
+
+def _line(known: Mapping[str, tuple[AreaRef, str, bool]], code: str) -> Iterator[str]:
+    """Walk from an area up to the city."""
+    while code in known:
+        yield code
+        code = known[code][1]
 
 
 def sample_point(session: Session) -> Point | None:

@@ -8,7 +8,19 @@ from typing import Any
 
 from geoalchemy2 import Geography, WKBElement
 from geoalchemy2.shape import to_shape
-from sqlalchemy import ColumnElement, Dialect, Float, cast, func, literal, type_coerce
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Dialect,
+    Float,
+    TableValuedAlias,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    type_coerce,
+)
 from sqlalchemy.types import TypeDecorator
 
 # Mean radius of the ellipsoid of WGS 84 (IUGG R1), metres.
@@ -56,6 +68,16 @@ def any_shape() -> Geography:
     return Geography("GEOMETRY", srid=4326, spatial_index=False)
 
 
+def near_each(column: Any, other: ColumnElement[Any], radius_m: float) -> ColumnElement[bool]:
+    """Match the rows of a geography column within a radius in metres of another geography."""
+    return func.ST_DWithin(column, other, radius_m)
+
+
+def metres_from(column: Any, other: ColumnElement[Any]) -> ColumnElement[float]:
+    """Give the distance of a geography column from another geography in metres; 0 inside a polygon."""
+    return cast(func.ST_Distance(column, other), Float)
+
+
 def near(column: Any, point: Point, radius_m: float | ColumnElement[float]) -> ColumnElement[bool]:
     """Match the rows of a geography column within a radius in metres; a GiST index on the column serves it."""
     return func.ST_DWithin(column, literal(point, GeographyPoint()), radius_m)
@@ -64,6 +86,27 @@ def near(column: Any, point: Point, radius_m: float | ColumnElement[float]) -> C
 def metres(column: Any, point: Point) -> ColumnElement[float]:
     """Give the distance of a geography column from a point in metres; 0 inside a polygon."""
     return cast(func.ST_Distance(column, literal(point, GeographyPoint())), Float)
+
+
+def many_points() -> tuple[TableValuedAlias, ColumnElement[Any]]:
+    """Give a table of points, numbered from 1, and the geography of each; ``lons`` and ``lats`` are its parameters."""
+    columns = (bindparam("lons", type_=ARRAY(Float)), bindparam("lats", type_=ARRAY(Float)))
+    rows = func.unnest(*columns).table_valued(
+        column("lon", Float), column("lat", Float), with_ordinality="number", name="points"
+    )
+    points = rows.render_derived()
+    spot = func.ST_SetSRID(func.ST_MakePoint(points.c.lon, points.c.lat), 4326)
+    return points, cast(spot, Geography("POINT", srid=4326))
+
+
+def meets(column: Any, other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Match the rows of a geography column whose box meets that of another geography; a GiST index serves it."""
+    return column.bool_op("&&")(other)  # type: ignore[no-any-return]  # a column of any type
+
+
+def touches(geography: Any, other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Match the rows of a geography column that have a spot in common with another geography."""
+    return func.ST_Intersects(geography, other)
 
 
 def away(column: Any, point: Point) -> ColumnElement[float]:

@@ -97,6 +97,20 @@ def find_pair(
     side, size = _read(name)
     if not links.verify_pair(media.key, before_id, after_id, side, size, signature=signature):
         raise NoSuchRendition
+    return _locate(session, media, before_id, after_id, side=side, size=size)
+
+
+def read_pair(session: Session, media: Media, before_id: UUID, after_id: UUID, size: int) -> tuple[bytes, bytes]:
+    """Read both pictures of a pair, JPEG. Raises NoSuchRendition, NotReady, StoreUnavailable."""
+    found = [_locate(session, media, before_id, after_id, side=side, size=size) for side in (Side.BEFORE, Side.AFTER)]
+    try:
+        before, after = (media.store.get(rendition.key) for rendition in found)
+    except NoSuchObject as error:
+        raise StoreUnavailable("The pictures of the pair are not in the store.") from error
+    return before, after
+
+
+def _locate(session: Session, media: Media, before_id: UUID, after_id: UUID, *, side: Side, size: int) -> Rendition:
     before, after = (queries.find_photo(session, photo_id) for photo_id in (before_id, after_id))
     if before is None or after is None:
         raise NoSuchRendition

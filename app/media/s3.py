@@ -9,8 +9,8 @@ import io
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, BinaryIO
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _CONNECT_S = 3
 _READ_S = 20
 _ATTEMPTS = 3
+_PART_BYTES = 32 * 1024 * 1024  # more than the largest photo
+_BUFFER_BYTES = 1 << 18
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 # A mark is obeyed for a minute; who set it deletes in the first 20 s of it, with one attempt of 23 s, or not at all.
 _MARK_OBEYED = dt.timedelta(seconds=60)
@@ -107,17 +109,45 @@ class S3Store:
             time.sleep(_LOOK_AGAIN_S)
 
     def _send(self, key: str, data: bytes) -> None:
-        # The store compares the sum with what came: bytes that were damaged on the way are refused.
-        total = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         with _answering():
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=total)
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_sum_of(data))
 
     def put_from(self, key: str, stream: Readable, size: int) -> bool:
-        """Read all and put it: only tickets of before the bucket come this way."""
+        """Read all and put it; what is larger than any photo is put in parts, and is there once all have come.
+
+        No deletion waits for the latter: whoever puts something so large gives it a name that was never there.
+        """
+        if size > _PART_BYTES:
+            return self._put_parts(_checked(key), stream, size)
         data = stream.read(size)
         if len(data) == size:
             self.put(key, data)
         return len(data) == size
+
+    def _put_parts(self, key: str, stream: Readable, size: int) -> bool:
+        where = {"Bucket": self._bucket, "Key": key}
+        with _answering():
+            upload = where | {"UploadId": self._client.create_multipart_upload(**where)["UploadId"]}
+            try:
+                tags = list(self._send_parts(upload, stream, size))
+                self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": tags})
+            except EOFError:
+                self._client.abort_multipart_upload(**upload)
+                return False
+            except BaseException:
+                with suppress(BotoCoreError, ClientError):
+                    self._client.abort_multipart_upload(**upload)
+                raise
+        return True
+
+    def _send_parts(self, upload: dict[str, str], stream: Readable, size: int) -> Iterator[dict[str, Any]]:
+        for number, begin in enumerate(range(0, size, _PART_BYTES), start=1):
+            wanted = min(_PART_BYTES, size - begin)
+            data = stream.read(wanted)
+            if len(data) != wanted:
+                raise EOFError
+            sent = self._client.upload_part(**upload, PartNumber=number, Body=data, ContentMD5=_sum_of(data))
+            yield {"PartNumber": number, "ETag": sent["ETag"]}
 
     def presign_put(self, key: str, *, media_type: str, size: int, seconds: int) -> str:
         """Sign the address, the media type and the length: the store refuses any other."""
@@ -138,6 +168,17 @@ class S3Store:
     def open(self, key: str) -> BinaryIO:
         """Read the object, all of it: a photo is small, and a stream that breaks later could not be told of."""
         return io.BytesIO(self.get(key))
+
+    def open_large(self, key: str) -> BinaryIO:
+        """Ask for what is read, from where it is read on."""
+        size = self.size(key)
+        if size is None:
+            raise NoSuchObject(key)
+        return io.BufferedReader(_Object(self._ask_from, key, size), _BUFFER_BYTES)
+
+    def _ask_from(self, key: str, begin: int) -> Any:
+        with _answering():
+            return self._client.get_object(Bucket=self._bucket, Key=_checked(key), Range=f"bytes={begin}-")["Body"]
 
     def size(self, key: str) -> int | None:
         """Ask for the head of the object."""
@@ -220,6 +261,56 @@ class S3Store:
         except NoSuchObject:
             return None
         return head
+
+
+class _Object(io.RawIOBase):
+    """An object as a stream: a request where reading begins, another one where it was sought elsewhere."""
+
+    def __init__(self, ask: Callable[[str, int], Any], key: str, size: int) -> None:
+        super().__init__()
+        self._ask, self._key, self._size = ask, key, size
+        self._at = 0
+        self._body: Any = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; nothing is asked for before it is read."""
+        place = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset
+        if place != self._at:
+            self._let_go()
+        self._at = place
+        return place
+
+    def readinto(self, target: Any) -> int:
+        """Read on."""
+        if self._at >= self._size:
+            return 0
+        self._body = self._body or self._ask(self._key, self._at)
+        with _answering():
+            data = self._body.read(len(target))
+        target[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Let the request go."""
+        self._let_go()
+        super().close()
+
+    def _let_go(self) -> None:
+        if self._body is not None:
+            self._body.close()
+        self._body = None
+
+
+def _sum_of(data: bytes) -> str:
+    """Give what the store compares with what came: bytes that were damaged on the way are refused."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def _mark_of(key: str) -> str:

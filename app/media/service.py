@@ -36,7 +36,6 @@ from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import Photo
 from app.media.probe import Aligner, Detector, HaarDetector, Probe, Prober, Undecodable
-from app.media.s3 import S3Store
 from app.media.store import (
     FolderStore,
     NoSuchObject,
@@ -138,6 +137,9 @@ def open_media(settings: Settings) -> Media:
 def _open_store(settings: Settings) -> ObjectStore:
     if not settings.s3_endpoint:
         return FolderStore(settings.media_root)
+    # Who keeps photos in a folder has no need of boto3 and its memory, in every process.
+    from app.media.s3 import S3Store  # noqa: PLC0415
+
     return S3Store(
         endpoint=settings.s3_endpoint,
         bucket=settings.s3_bucket,

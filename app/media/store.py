@@ -77,6 +77,10 @@ class ObjectStore(Protocol):
         """Give the bytes as a stream. Raises NoSuchObject."""
         ...
 
+    def open_large(self, key: str) -> BinaryIO:
+        """Give the bytes as a stream that can be sought and is read as far as it is asked. Raises NoSuchObject."""
+        ...
+
     def exists(self, key: str) -> bool:
         """Say whether there is such an object."""
         ...
@@ -192,6 +196,10 @@ class FolderStore:
         """Open the file."""
         with _answering(), _finding():
             return self._path(key).open("rb")
+
+    def open_large(self, key: str) -> BinaryIO:
+        """Open the file."""
+        return self.open(key)
 
     def size(self, key: str) -> int | None:
         """Look at the file."""

@@ -7,8 +7,9 @@ inside a transaction.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from uuid import UUID
 
 LONGEST_ANSWER = 500
@@ -18,7 +19,9 @@ LONGEST_ANSWER = 500
 class Message:
     """What goes to one address. It is the same at every try of a delivery, so that a receiver can drop a second one.
 
-    ``at`` is when the delivery was made, ``subject`` one line, ``text`` and ``html`` say the same.
+    ``at`` is when the delivery was made, ``subject`` one line, ``text`` and ``html`` say the same, ``short`` says it in
+    a line for a small screen. ``link`` is where it can be followed, ``end_url`` where one tap ends it. ``kind`` is the
+    event's, ``data`` what a template of the receiver may say; ``urgent`` asks a phone to wake up.
     """
 
     delivery_id: UUID
@@ -28,6 +31,12 @@ class Message:
     subject: str
     text: str
     html: str
+    short: str = ""
+    link: str = ""
+    end_url: str = ""
+    kind: str = ""
+    urgent: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,11 @@ class NotSent(Exception):
 
 
 class TryLater(NotSent):
-    """The same message may go at a later try."""
+    """The same message may go at a later try, not before ``after_s`` seconds where the other side said so."""
+
+    def __init__(self, text: str, *, after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.after_s = after_s
 
 
 class Never(NotSent):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from app.notify.errors import UnusableContact
 from app.notify.models import ChannelKind
+from app.notify.push import parse_push
 
 LONGEST_ADDRESS = 254
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -17,13 +19,22 @@ _MAINLAND = re.compile(r"(?:(?:\+|00)?86)?(1[3-9]\d{9})", re.ASCII)
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
-def parse_contact(contact: str) -> tuple[ChannelKind, str]:
+# What WeChat calls a person towards one official account.
+_OPEN_ID = re.compile(r"[A-Za-z0-9_-]{20,64}", re.ASCII)
+
+
+def parse_contact(contact: str, channel: ChannelKind | None = None) -> tuple[ChannelKind, str]:
     """Read a contact: the channel that serves it and the address as that channel wants it.
+
+    Without a ``channel`` it is an e-mail address or a phone number; an open id of WeChat or the subscription of a
+    browser needs its channel named.
 
     Full-width characters, which Chinese keyboards write, are taken as their plain forms (NFKC). The domain of an
     e-mail address comes out in lower case. A phone number comes out in E.164: spaces and dashes fall away, a mainland
     mobile number without a country code gets +86. Raises UnusableContact for anything else.
     """
+    if channel is not None and channel in _NAMED:
+        return channel, _NAMED[channel](contact)
     plain = unicodedata.normalize("NFKC", contact).strip()
     email = _EMAIL.fullmatch(plain)
     if email and len(plain) <= LONGEST_ADDRESS:
@@ -35,3 +46,12 @@ def parse_contact(contact: str) -> tuple[ChannelKind, str]:
     if _E164.fullmatch(number):
         return ChannelKind.SMS, number
     raise UnusableContact
+
+
+def _open_id(contact: str) -> str:
+    if not _OPEN_ID.fullmatch(contact.strip()):
+        raise UnusableContact
+    return contact.strip()
+
+
+_NAMED: dict[ChannelKind | None, Callable[[str], str]] = {ChannelKind.WECHAT: _open_id, ChannelKind.PUSH: parse_push}

@@ -1,7 +1,8 @@
 """One delivery: taken, handed over, its answer recorded.
 
 ``take`` and ``record`` are short transactions of the caller; ``hand_over`` between them needs none and may be slow.
-A delivery whose worker dies in between stays ``sending`` until ``recover`` puts it back.
+A delivery whose worker dies in between stays ``sending`` until ``recover`` puts it back. ``timing`` says when a message
+may go: not before its contact is confirmed, not at night on a phone that rings, not more a day than a person can bear.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import datetime as dt
 import random
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import select
@@ -18,16 +19,20 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.jobs import enqueue
 from app.notify.channels import Answer, Message, Never, TryLater
+from app.notify.errors import ContactEnded, NoSuchDelivery, StillOpen
 from app.notify.keys import unseal
-from app.notify.models import Attempt, ChannelKind, Delivery, DeliveryState, Subscription
-from app.notify.queries import overdue_deliveries, read_facts
+from app.notify.models import Attempt, ChannelKind, Contact, Delivery, DeliveryKind, DeliveryState
+from app.notify.queries import overdue_deliveries, read_matter
 from app.notify.senders import senders
-from app.notify.texts import Facts, render
+from app.notify.service.contacts import end_contact
+from app.notify.texts import Matter, render
+from app.notify.timing import may_go_at
 
 MOST_TRIES = 10
 FIRST_WAIT_S = 60
 GROWTH = 3
 LONGEST_WAIT_S = 6 * 3600
+LONGEST_ASKED_S = 24 * 3600
 TAKEN_FOR = dt.timedelta(minutes=5)
 RECOVERED_AT_ONCE = 500
 
@@ -36,13 +41,17 @@ _chance = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """All that a try needs, read while the delivery was locked. ``address`` is still encrypted."""
+    """All that a try needs, read while the delivery was locked. ``address`` is still encrypted.
+
+    ``key`` is what a receiver knows the message by: the same at every try, another one where staff sent it once more.
+    """
 
     delivery_id: UUID
+    key: UUID
     number: int
     channel: ChannelKind
     address: bytes
-    facts: Facts
+    matter: Matter
     made_at: dt.datetime
 
 
@@ -57,10 +66,14 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a try ended and what the channel said; ``ended`` closes the subscription too."""
+    """How a try ended and what the channel said; ``ended`` closes the contact too.
+
+    ``after_s`` is how long the other side wants to be left alone.
+    """
 
     result: Result
     answer: str
+    after_s: float | None = None
 
 
 def take(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Parcel | None:
@@ -68,25 +81,42 @@ def take(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Parcel | N
     statement = (
         select(Delivery)
         .where(Delivery.id == delivery_id, Delivery.state == DeliveryState.QUEUED)
-        .options(joinedload(Delivery.subscription), joinedload(Delivery.event))
+        .options(joinedload(Delivery.contact), joinedload(Delivery.subscription), joinedload(Delivery.event))
         .with_for_update(of=Delivery, skip_locked=True)
         .execution_options(populate_existing=True)
     )
     delivery = session.scalars(statement).one_or_none()
     if delivery is None:
         return None
-    subscription = delivery.subscription
-    if subscription.ended_at or subscription.erased_at:
+    contact, subscription = delivery.contact, delivery.subscription
+    if contact.ended_at or contact.erased_at or (subscription is not None and subscription.ended_at):
         _close(delivery, DeliveryState.GIVEN_UP, "the subscription has ended")
         return None
-    if delivery.tries >= MOST_TRIES:
+    if delivery.tries >= MOST_TRIES * (delivery.copies + 1):
         _close(delivery, DeliveryState.GIVEN_UP, delivery.last_answer)
+        return None
+    matter = read_matter(session, delivery)
+    later = _later(session, delivery, contact, matter, now=now)
+    if later is not None:
+        delivery.next_at = later
+        enqueue(session, "notify.deliver", at=later, delivery_id=str(delivery.id))
         return None
     delivery.tries += 1
     delivery.state, delivery.next_at = DeliveryState.SENDING, now
     session.add(Attempt(delivery_id=delivery.id, number=delivery.tries, at=now))
-    facts = read_facts(session, delivery.event, subscription)
-    return Parcel(delivery.id, delivery.tries, subscription.channel, subscription.address, facts, delivery.created_at)
+    key = uuid5(delivery.id, str(delivery.copies)) if delivery.copies else delivery.id
+    made_at = delivery.created_at
+    return Parcel(delivery.id, key, delivery.tries, contact.channel, contact.address, matter, made_at)
+
+
+def _later(
+    session: Session, delivery: Delivery, contact: Contact, matter: Matter, *, now: dt.datetime
+) -> dt.datetime | None:
+    """Give when a delivery may go, where that is not now; who waits for a question waits for it now."""
+    if delivery.kind is DeliveryKind.QUESTION:
+        return None
+    at = may_go_at(session, contact, urgent=matter.urgent, now=now)
+    return at if at > now else None
 
 
 def hand_over(parcel: Parcel) -> Outcome:
@@ -98,24 +128,30 @@ def hand_over(parcel: Parcel) -> Outcome:
     channel = senders().get(parcel.channel)
     if channel is None:
         return Outcome(Result.LATER, f"no channel sends {parcel.channel} at the moment")
-    text = render(parcel.facts)
+    text = render(parcel.matter)
     message = Message(
-        delivery_id=parcel.delivery_id,
+        delivery_id=parcel.key,
         address=address,
-        language=parcel.facts.language,
+        language=parcel.matter.language,
         at=parcel.made_at,
         subject=text.subject,
         text=text.text,
         html=text.html,
+        short=text.short,
+        link=parcel.matter.link,
+        end_url=parcel.matter.end_url,
+        kind=parcel.matter.name,
+        urgent=parcel.matter.urgent,
+        data=parcel.matter.data(),
     )
-    result, answer = Result.SENT, Answer("")
+    result, answer, after_s = Result.SENT, Answer(""), None
     try:
         answer = channel.send(message)
     except TryLater as fault:
-        result, answer = Result.LATER, fault.answer
+        result, answer, after_s = Result.LATER, fault.answer, fault.after_s
     except Never as fault:
         result, answer = Result.ENDED if fault.ends else Result.NEVER, fault.answer
-    return Outcome(result, answer.without(address))
+    return Outcome(result, answer.without(address), after_s)
 
 
 def record(session: Session, parcel: Parcel, outcome: Outcome, *, now: dt.datetime) -> None:
@@ -129,16 +165,15 @@ def record(session: Session, parcel: Parcel, outcome: Outcome, *, now: dt.dateti
     attempt.answer, attempt.ok = outcome.answer, outcome.result is Result.SENT
     mine = delivery.state is DeliveryState.SENDING and delivery.tries == parcel.number
     if outcome.result is Result.SENT:
-        if delivery.state is not DeliveryState.SENT:
+        if delivery.sent_at is None:  # a gateway's report may have come before its answer was written down
             _close(delivery, DeliveryState.SENT, outcome.answer)
             delivery.sent_at = now
     elif mine and outcome.result is Result.LATER:
-        _wait(session, delivery, outcome.answer, now)
+        _wait(session, delivery, outcome, now)
     elif mine:
         _close(delivery, DeliveryState.FAILED, outcome.answer)
     if outcome.result is Result.ENDED:
-        subscription = session.get_one(Subscription, delivery.subscription_id)
-        subscription.ended_at = subscription.ended_at or now
+        end_contact(session, delivery.contact_id, outcome.answer, now=now)
 
 
 def recover(session: Session, *, now: dt.datetime) -> int:
@@ -150,6 +185,32 @@ def recover(session: Session, *, now: dt.datetime) -> int:
     return len(overdue)
 
 
+def send_once_more(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Delivery:
+    """Have a delivery sent again that went, failed or was given up; a receiver takes it for a new message.
+
+    Raises NoSuchDelivery, StillOpen while it is on its way by itself, and ContactEnded where nothing may go there.
+    """
+    delivery = session.scalars(
+        select(Delivery)
+        .where(Delivery.id == delivery_id)
+        .options(joinedload(Delivery.contact), joinedload(Delivery.subscription))
+        .with_for_update(of=Delivery)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if delivery is None:
+        raise NoSuchDelivery
+    if delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING):
+        raise StillOpen
+    contact, subscription = delivery.contact, delivery.subscription
+    if contact.ended_at or contact.erased_at or (subscription is not None and subscription.ended_at):
+        raise ContactEnded
+    delivery.copies += 1
+    delivery.state, delivery.next_at = DeliveryState.QUEUED, now
+    enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
+    session.flush()
+    return delivery
+
+
 def wait_s(tries: int) -> float:
     """Give the seconds before the next try: 60 times 3 to the tries so far, at most 6 hours, less up to half by chance.
 
@@ -159,12 +220,17 @@ def wait_s(tries: int) -> float:
     return _chance.uniform(longest / 2, longest)
 
 
-def _wait(session: Session, delivery: Delivery, answer: str, now: dt.datetime) -> None:
-    if delivery.tries >= MOST_TRIES:
-        _close(delivery, DeliveryState.GIVEN_UP, answer)
+def later_s(tries: int, after_s: float | None) -> float:
+    """Give the seconds before the next try: ours, or those of the other side where they are more, up to a day."""
+    return max(wait_s(tries), min(after_s or 0, LONGEST_ASKED_S))
+
+
+def _wait(session: Session, delivery: Delivery, outcome: Outcome, now: dt.datetime) -> None:
+    if delivery.tries >= MOST_TRIES * (delivery.copies + 1):
+        _close(delivery, DeliveryState.GIVEN_UP, outcome.answer)
         return
-    delivery.state, delivery.last_answer = DeliveryState.QUEUED, answer
-    delivery.next_at = now + dt.timedelta(seconds=wait_s(delivery.tries))
+    delivery.state, delivery.last_answer = DeliveryState.QUEUED, outcome.answer
+    delivery.next_at = now + dt.timedelta(seconds=later_s((delivery.tries - 1) % MOST_TRIES + 1, outcome.after_s))
     enqueue(session, "notify.deliver", at=delivery.next_at, delivery_id=str(delivery.id))
 
 

@@ -42,6 +42,9 @@ def letter(message: Message, *, sender: str, host: str, encoding: str | None = N
     mail["Message-ID"] = f"<{message.delivery_id}@{host}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["Content-Language"] = message.language
+    if message.end_url:  # RFC 8058: a mail program ends it by one POST, without asking for anything
+        mail["List-Unsubscribe"] = f"<{message.end_url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.text, cte=encoding)
     mail.add_alternative(message.html, subtype="html", cte=encoding)
     mail.set_boundary(f"=_{message.delivery_id.hex}")

@@ -6,20 +6,125 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.catalogue.city import City, Language, current_city
-from app.notify.keys import tracking_url
-from app.notify.models import Attempt, Delivery, DeliveryState, Subscription
-from app.notify.texts import Facts, language_of, name_of, place_of, said_in
-from app.workorders.lifecycle import State
+from app.catalogue.models import Item
+from app.geo.models import Area
+from app.notify.keys import Purpose, code_for, current, signed_url, tracking_url
+from app.notify.models import Attempt, Delivery, DeliveryKind, DeliveryState, Subscription
+from app.notify.texts import Facts, Letter, Matter, Question, language_of, name_of, place_of, said_in
 from app.workorders.models import EventKind, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.states import State
 
 # Lines that concern the reporters whom they name, and nobody else.
-OWN = (EventKind.RECEIVED, EventKind.JOINED, EventKind.MERGED)
+OWN = (EventKind.RECEIVED, EventKind.JOINED, EventKind.MERGED, EventKind.SPLIT)
+LINES_OF_A_LETTER = 20
 # Where the promise of the work order still stands and runs: not while it is held, not once it is fixed.
 _PROMISING = (State.DISPATCHED, State.DISPUTED, State.IN_PROGRESS)
+
+
+def read_matter(session: Session, delivery: Delivery) -> Matter:
+    """Gather what a delivery may say, by its kind; its contact, subscription and event are loaded."""
+    if delivery.kind is DeliveryKind.QUESTION:
+        return _read_question(session, delivery)
+    if delivery.subscription is None:
+        raise RuntimeError("a step and a letter have a subscription")
+    if delivery.event is not None:
+        return read_facts(session, delivery.event, delivery.subscription)
+    return read_letter(session, delivery, delivery.subscription)
+
+
+def _read_question(session: Session, delivery: Delivery) -> Question:
+    city, contact = current_city(session), delivery.contact
+    language = language_of(contact.language, city.languages)
+    return Question(
+        language=language,
+        city=city.name(Language(language)),
+        code=code_for(contact.id, delivery.number or 0),
+        link=signed_url(Purpose.CONFIRM, contact.id),
+    )
+
+
+def read_letter(session: Session, delivery: Delivery, subscription: Subscription) -> Letter:
+    """Gather what happened about a topic between two moments; sensitive work orders are in no letter."""
+    city = current_city(session)
+    language = language_of(subscription.language, city.languages)
+    since, until = delivery.since, delivery.until
+    if since is None or until is None:
+        raise RuntimeError("a letter tells of a time")
+    opened, opened_lines = _happened(session, subscription, WorkOrder.opened_at, since, until, language=language)
+    fixed, fixed_lines = _happened(session, subscription, WorkOrder.fixed_at, since, until, language=language)
+    return Letter(
+        language=language,
+        city=city.name(Language(language)),
+        topic=_topic(session, subscription, city, language),
+        since=since.astimezone(city.timezone),
+        until=until.astimezone(city.timezone),
+        opened=opened,
+        fixed=fixed,
+        opened_lines=opened_lines,
+        fixed_lines=fixed_lines,
+        link=f"{current().settings.public_url}/map{f'?item={subscription.item}' if subscription.item else ''}",
+        end_url=signed_url(Purpose.END, subscription.id),
+    )
+
+
+def has_news(session: Session, subscription: Subscription, since: dt.datetime, until: dt.datetime) -> bool:
+    """Tell whether anything happened about a topic between two moments."""
+    found = (
+        select(WorkOrder.id).where(*_of_topic(subscription), moment >= since, moment < until).limit(1)
+        for moment in (WorkOrder.opened_at, WorkOrder.fixed_at)
+    )
+    return any(session.scalar(each) is not None for each in found)
+
+
+def _of_topic(subscription: Subscription) -> tuple[ColumnElement[bool], ...]:
+    where = [~WorkOrder.sensitive, WorkOrder.state.not_in((State.MERGED, State.DECLINED))]
+    if subscription.item:
+        where.append(WorkOrder.item_code == subscription.item)
+    if subscription.area:
+        columns = (WorkOrder.district, WorkOrder.street, WorkOrder.community)
+        where.append(or_(*(column == subscription.area for column in columns)))
+    return tuple(where)
+
+
+def _happened(
+    session: Session, subscription: Subscription, moment: Any, since: dt.datetime, until: dt.datetime, *, language: str
+) -> tuple[int, list[str]]:
+    """Count what happened, and name the first of it by item and street."""
+    where = (*_of_topic(subscription), moment >= since, moment < until)
+    count = session.scalars(select(func.count()).select_from(WorkOrder).where(*where)).one()
+    street = aliased(Area)
+    named = (
+        select(Item.name_zh, Item.name_en, street.name_zh.label("street_zh"), street.name_en.label("street_en"))
+        .select_from(WorkOrder)
+        .join(WorkOrder.item)
+        .outerjoin(street, (street.code == WorkOrder.street) & street.until.is_(None))
+        .where(*where)
+        .order_by(moment, WorkOrder.id)
+        .limit(LINES_OF_A_LETTER)
+    )
+    lines = []
+    for row in session.execute(named):
+        item = name_of({"name_zh": row.name_zh, "name_en": row.name_en}, language)
+        place = name_of({"name_zh": row.street_zh, "name_en": row.street_en}, language)
+        lines.append(("，" if language == "zh" else ", ").join(part for part in (item, place) if part))
+    return count, lines
+
+
+def _topic(session: Session, subscription: Subscription, city: City, language: str) -> str:
+    """Name what is followed: an area, an item, or the item in the area."""
+    names = []
+    if subscription.area:
+        area = session.scalars(select(Area).where(Area.code == subscription.area, Area.until.is_(None))).one_or_none()
+        known = {"name_zh": area.name_zh, "name_en": area.name_en} if area else {}
+        names.append(name_of(known, language) or city.name(Language(language)))
+    if subscription.item:
+        item = session.scalars(select(Item).where(Item.code == subscription.item, Item.until.is_(None))).one_or_none()
+        names.append(name_of({"name_zh": item.name_zh, "name_en": item.name_en} if item else {}, language))
+    return ("·" if language == "zh" else ", ").join(name for name in names if name)
 
 
 def read_facts(session: Session, event: TimelineEvent, subscription: Subscription) -> Facts:
@@ -52,8 +157,17 @@ def read_facts(session: Session, event: TimelineEvent, subscription: Subscriptio
         photos=bool(said.get("photos")),
         outcome=work_order.outcome,
         silent_days=_silent_days(work_order, city),
-        link=tracking_url(subscription.subscriber),
+        link=_link(subscription, work_order),
+        end_url=signed_url(Purpose.END, subscription.id),
+        urgent=work_order.urgent_at is not None,
     )
+
+
+def _link(subscription: Subscription, work_order: WorkOrder) -> str:
+    """Give the page to follow it on: a reporter's own, or for a follower the public one."""
+    if subscription.subscriber is not None:
+        return tracking_url(subscription.subscriber)
+    return f"{current().settings.public_url}/work-orders/{work_order.public_id}"
 
 
 def _so_far(event: TimelineEvent) -> tuple[Any, ...]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+from app.catalogue.city import current_city
 from app.db import Session, utcnow
 from app.jobs import PATIENT, queue, retry_failed
-from app.notify import deliveries, service
+from app.notify import deliveries, service, webhook_calls
 from app.notify.keys import current
+from app.notify.service.letters import WRITTEN_AT_ONCE as LETTERS_AT_ONCE
+from app.notify.service.letters import write_letters
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +21,11 @@ FAN_OUTS_AT_ONCE = 500
 
 @queue.task(name="notify.fan_out", retry=PATIENT)
 def fan_out(event_id: str) -> None:
-    """Queue the deliveries of an event."""
+    """Queue the deliveries of an event, and the calls of webhooks."""
     with Session.begin() as session:
         new = service.fan_out(session, UUID(event_id), now=utcnow())
-    log.info("event fanned out", extra={"event": event_id, "deliveries": new})
+        calls = webhook_calls.queue_event(session, UUID(event_id), now=utcnow())
+    log.info("event fanned out", extra={"event": event_id, "deliveries": new, "calls": calls})
 
 
 @queue.task(name="notify.deliver", retry=PATIENT)
@@ -37,12 +41,25 @@ def deliver(delivery_id: str) -> None:
     log.info("delivery tried", extra={"delivery": delivery_id, "try": parcel.number, "result": outcome.result.value})
 
 
+@queue.task(name="notify.call", retry=PATIENT)
+def call(delivery_id: str) -> None:
+    """Try a call of a webhook once. A later try is a job of its own."""
+    with Session.begin() as session:
+        taken = webhook_calls.take(session, UUID(delivery_id), now=utcnow())
+    if taken is None:
+        return
+    outcome = webhook_calls.hand_over(taken, now=utcnow())
+    with Session.begin() as session:
+        webhook_calls.record(session, taken, outcome, now=utcnow())
+    log.info("webhook called", extra={"delivery": delivery_id, "try": taken.number, "result": outcome.result.value})
+
+
 @queue.periodic(cron="* * * * *")
 @queue.task(name="notify.recover", queueing_lock="notify.recover")
 def recover(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Take up the deliveries of dead workers."""
     with Session.begin() as session:
-        taken = deliveries.recover(session, now=utcnow())
+        taken = deliveries.recover(session, now=utcnow()) + webhook_calls.recover(session, now=utcnow())
     if taken:
         log.warning("deliveries taken up again", extra={"deliveries": taken})
 
@@ -57,10 +74,22 @@ def retry(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic 
         log.warning("events taken up again", extra={"events": again})
 
 
+@queue.periodic(cron="*/10 * * * *")
+@queue.task(name="notify.letters", queueing_lock="notify.letters")
+def letters(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Write the letters of this morning to those who follow an area or an item."""
+    written = LETTERS_AT_ONCE
+    while written == LETTERS_AT_ONCE:
+        with Session.begin() as session:
+            written = write_letters(session, city=current_city(session), now=utcnow())
+
+
 @queue.periodic(cron="17 3 * * *")
 @queue.task(name="notify.forget", queueing_lock="notify.forget")
 def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
-    """Erase the addresses that are not needed any more."""
+    """Erase the addresses that are not needed any more, and the record of old calls; give up what nobody confirmed."""
     with Session.begin() as session:
         erased = service.forget(session, now=utcnow(), days=current().settings.contact_days)
-    log.info("addresses erased", extra={"subscriptions": erased})
+        given_up = service.give_up_unconfirmed(session, now=utcnow())
+        calls = webhook_calls.forget(session, now=utcnow())
+    log.info("addresses erased", extra={"contacts": erased, "given_up": given_up, "calls": calls})

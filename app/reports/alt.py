@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
-from app.workorders.lifecycle import EventKind
+from app.workorders.states import EventKind
 
 
 class Named(Protocol):

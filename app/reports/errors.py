@@ -97,6 +97,18 @@ class CannotMerge(Conflict):
     title = "These two cannot be merged"
 
 
+class CannotUndo(Conflict):
+    """The merge cannot be undone as things stand."""
+
+    title = "This merge cannot be undone"
+
+
+class CannotSplit(Conflict):
+    """The reports cannot be split off as asked."""
+
+    title = "These reports cannot be split off"
+
+
 class TooFarToMerge(Unprocessable):
     """The two work orders lie so far apart that they can hardly be one problem; ``distance_m`` says how far."""
 
@@ -128,3 +140,12 @@ class NotAChannel(Unprocessable):
     def __init__(self, channel: str, allowed: Sequence[str]) -> None:
         detail = f"A desk of this city files by {', '.join(allowed) or 'no channel'}; {channel} is none of them."
         super().__init__(detail, errors=[{"pointer": "/channel", "detail": detail}])
+
+
+class NoSuchContact(NotFound):
+    """The report has no such contact."""
+
+    title = "No such contact"
+
+    def __init__(self) -> None:
+        super().__init__("Take the id of a contact from the report's own page.")

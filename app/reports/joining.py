@@ -1,8 +1,8 @@
-"""Which work order a report joins, first version: the item's rule, by place. DESIGN, "Duplicates".
+"""Which work order a report joins: the item's rule, by place; or one that is named. DESIGN, "Duplicates".
 
 A wrong join hides a problem, so the machine joins by itself only where the item says ``auto`` and the place is the
 same: the same asset, or within the item's radius. A poor accuracy widens the radius up to the pack's cap; two
-different known assets are never the same place.
+different known assets are never the same place. ``suggesting`` has what is asked, and what the model is sure of.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import math
 from collections.abc import Iterator
+from uuid import UUID
 
 from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
@@ -22,9 +23,9 @@ from app.crockford import normalise
 from app.geo.service import Place
 from app.geo.types import Point, metres, near
 from app.reports.errors import NotTheSame, SameAsClosed
-from app.workorders.lifecycle import ENDED, OPEN, State
 from app.workorders.models import LIVE, WorkOrder
 from app.workorders.service import lock_all
+from app.workorders.states import ENDED, OPEN, State
 
 SAME_WITHIN_M = 500.0
 FIXED_DAYS = 3
@@ -102,6 +103,12 @@ def find_same(
         for found in lock_all(session, select(WorkOrder).where(WorkOrder.id == candidate, *same)):
             return found
     return None
+
+
+def take_sure(session: Session, work_order_id: UUID) -> WorkOrder | None:
+    """Lock a work order that the model is sure of; None where it is not open any more."""
+    same = select(WorkOrder).where(WorkOrder.id == work_order_id, _OPEN_SQL, LIVE)
+    return next(iter(lock_all(session, same)), None)
 
 
 def take_same(session: Session, public_id: str, item: Item, place: Place, *, now: dt.datetime) -> WorkOrder:

@@ -56,6 +56,14 @@ class How(StrEnum):
     AUTO = "auto"
     SAME_AS = "same_as"
     MERGED = "merged"
+    SPLIT = "split"
+
+
+class RegroupingKind(StrEnum):
+    """What moved the reports."""
+
+    MERGE = "merge"
+    SPLIT = "split"
 
 
 class ReportLink(Base):
@@ -67,6 +75,29 @@ class ReportLink(Base):
     work_order_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"), index=True)
     how: Mapped[How]
     linked_at: Mapped[dt.datetime]
+
+
+class Regrouping(Base, Identified):
+    """Reports that went from one work order to another: a merge, or a split.
+
+    ``before`` is what a merge changed, as it was (``app.reports.service.regroup.Before``), so that it can be undone;
+    of a split it holds where the reports were.
+    """
+
+    __tablename__ = "regroupings"
+    __table_args__ = (
+        Index("ix_regroupings_source_id", "source_id"),
+        Index("ix_regroupings_target_id", "target_id"),
+    )
+
+    kind: Mapped[RegroupingKind]
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    target_id: Mapped[UUID] = mapped_column(ForeignKey("work_orders.id"))
+    at: Mapped[dt.datetime]
+    by: Mapped[str]
+    before: Mapped[dict[str, Any]]
+    undone_at: Mapped[dt.datetime | None]
+    undone_by: Mapped[str | None]
 
 
 class ReportPhoto(Base):

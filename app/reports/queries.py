@@ -4,86 +4,95 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app.accounts.roles import Role
 from app.accounts.service import Person
+from app.assets.service import nearest_asset
 from app.catalogue.city import City
-from app.catalogue.models import Item, Joining
 from app.dispatch.lists import in_scope, rows_after
+from app.duplicates.words import Words
 from app.geo.models import Area
-from app.geo.types import Point, metres, near
 from app.media.models import Photo
 from app.media.queries import is_public
-from app.reports.joining import FIXED_DAYS
 from app.reports.models import Rating, Report, ReportLink, ReportPhoto, SpotCheck
-from app.workorders.lifecycle import State
-from app.workorders.models import LIVE, EventKind, Evidence, TimelineEvent, TimelinePayload, WorkOrder
+from app.reports.suggesting import Question, find_candidates, load
+from app.workorders.models import EventKind, Evidence, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.states import State
 
-SUGGESTED = 3
-WITHOUT_ITEM_M = 50.0
 POOR = 2  # a rating of 1 or 2 says that it was not well done
-
-_PUBLIC = text("NOT work_orders.sensitive")
 
 
 @dataclass(frozen=True, slots=True)
 class Similar:
     """A work order that may be about the same problem; ``photo_id`` is the first picture that everybody may see.
 
-    ``street`` is where it lies.
+    ``street`` is where it lies, ``brief`` says in a line of each language why it may be.
     """
 
     work_order: WorkOrder
     distance_m: float
     photo_id: UUID | None
     street: Area | None
+    brief: Words
 
 
-def find_similar(session: Session, point: Point, *, item: Item | None, city: City, now: dt.datetime) -> list[Similar]:
-    """Find up to three work orders near a point that are open, or were fixed within three days, nearest first.
+def find_similar(session: Session, question: Question, *, city: City, now: dt.datetime) -> list[Similar]:
+    """Find up to three work orders near a point that are open, or were fixed within three days, the likeliest first.
 
-    With an item: of that item, within the pack's radius and the item's window. Without: of any item, within 50 m.
+    With an item: within the pack's radius, as the model orders and cuts them. Without: of any item, within 50 m.
     Sensitive ones are never shown, nor those of items that never join.
     """
-    if item is not None and (item.joining is Joining.NEVER or item.sensitive):
+    found = load(session, find_candidates(session, _with_asset(session, question, city), city=city, now=now))
+    if not found:
         return []
-    limits = city.limits
-    radius = WITHOUT_ITEM_M if item is None else limits.duplicate_candidates_m
-    days = limits.duplicate_candidates_days if item is None else item.dedup_window_days
-    distance = metres(WorkOrder.position, point).label("distance")
-    statement = (
-        select(WorkOrder, distance)
-        .join(WorkOrder.item)
-        .where(LIVE, _PUBLIC, near(WorkOrder.position, point, radius))
-        .where(WorkOrder.opened_at > now - dt.timedelta(days=min(days, limits.duplicate_candidates_days)))
-        .where((WorkOrder.state != State.FIXED) | (WorkOrder.fixed_at > now - dt.timedelta(days=FIXED_DAYS)))
-        .options(contains_eager(WorkOrder.item))
-        .order_by(distance, WorkOrder.opened_at)
-        .limit(SUGGESTED)
-    )
-    named = WorkOrder.item_code == item.code if item is not None else Item.joining != Joining.NEVER
-    rows = session.execute(statement.where(named)).all()
-    photos = _first_photos(session, [row[0].id for row in rows])
+    photos = first_photos(session, [work_order.id for work_order, _ in found])
+    streets = streets_of(session, [work_order.street for work_order, _ in found])
     return [
-        Similar(work_order, metre, photos.get(work_order.id), street_of(session, work_order.street))
-        for work_order, metre in rows
+        Similar(
+            work_order,
+            one.sighting.distance_m,
+            photos.get(work_order.id),
+            streets.get(work_order.street),
+            one.brief,
+        )
+        for work_order, one in found
     ]
+
+
+def _with_asset(session: Session, question: Question, city: City) -> Question:
+    """Find the asset that is meant, where the item has a class of them."""
+    if question.asset is not None or question.item is None or not question.item.asset_class:
+        return question
+    within = city.limits.asset_match_m
+    found = nearest_asset(session, question.point, asset_class=question.item.asset_class, within_m=within)
+    return replace(question, asset=found.asset.id) if found else question
 
 
 def street_of(session: Session, code: str) -> Area | None:
     """Find the street of a code: its present version, else the last one."""
-    statement = select(Area).where(Area.code == code).order_by(Area.until.desc().nulls_first())
-    return session.scalars(statement.limit(1)).one_or_none()
+    return streets_of(session, [code]).get(code)
 
 
-def _first_photos(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+def streets_of(session: Session, codes: Collection[str]) -> dict[str, Area]:
+    """Find the streets of codes as ``street_of`` does; those that are not known are left out."""
+    statement = (
+        select(Area)
+        .where(Area.code.in_(set(codes)))
+        .ext(distinct_on(Area.code))
+        .order_by(Area.code, Area.until.desc().nulls_first())
+    )
+    return {area.code: area for area in session.scalars(statement)}
+
+
+def first_photos(session: Session, work_order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Give the first picture of each work order that everybody may see; those without one are left out."""
     if not work_order_ids:
         return {}
     statement = (

@@ -24,11 +24,16 @@ from app.dispatch.schemas import PeriodIn
 from app.fieldwork.service import Brought
 from app.geo.datums import to_wgs84
 from app.media import service as media
+from app.notify.schemas import ContactIn
 from app.reports import schemas, service
 from app.reports.desk import check_channel
 from app.reports.models import SpotCheck
 from app.reports.queries import Similar, find_similar, open_spot_checks, ratings_by_unit
+from app.reports.suggesting import Question, find_duplicates, load
 from app.reports.views import View, show_thumbnail, show_track, show_work_order, version_of
+from app.workorders.models import WorkOrder
+from app.workorders.queries import find_work_order
+from app.workorders.service import check_scope
 
 blp = Blueprint("reports", __name__, url_prefix="/api/v1", description="Reports of residents")
 
@@ -95,14 +100,15 @@ def preferred_language(city: City, given: str | None) -> str:
 @blp.arguments(schemas.SimilarIn, location="query")
 @blp.response(200, schemas.SimilarOut(many=True))
 def similar(where: dict[str, Any]) -> list[dict[str, Any]]:
-    """Find up to three work orders nearby that may be about the same problem
+    """Find up to three work orders nearby that may be about the same problem, the likeliest first
 
     Open ones, and those that were fixed within three days. Send the id of one as `same_as` to join it.
     """
     point = to_wgs84(where["lon"], where["lat"], where["datum"])
     with Reading() as session:
         item = get_item(session, where["item"]) if where.get("item") else None
-        found = find_similar(session, point, item=item, city=current_city(session), now=now())
+        question = Question(point=point, item=item, accuracy_m=where["accuracy"])
+        found = find_similar(session, question, city=current_city(session), now=now())
     return [show_similar(each) for each in found]
 
 
@@ -118,6 +124,7 @@ def show_similar(found: Similar) -> dict[str, Any]:
         "reports": work_order.reports,
         "thumbnail": picture["small"] if picture else None,
         "alt": picture["alt"] if picture else None,
+        "why": found.brief,
     }
 
 
@@ -197,6 +204,75 @@ def rate(new: dict[str, Any], secret: str) -> View:
         return show_track(service.show(session, report))
 
 
+@blp.post("/track/<secret>/contacts")
+@public
+@limited
+@blp.arguments(ContactIn)
+@blp.response(200, schemas.TrackOut)
+def add_contact(new: dict[str, Any], secret: str) -> View:
+    """Hear of it by one more way, or at another address
+
+    A browser that agreed to messages sends its PushSubscription with the channel `push`. Other addresses are asked
+    first, but for those that were confirmed before.
+    """
+    with Session.begin() as session:
+        report = service.find_report(session, secret)
+        service.add_contact(session, report, **new, now=now())
+        return show_track(service.show(session, report))
+
+
+@blp.post("/track/<secret>/contacts/<uuid:contact_id>/ask")
+@public
+@limited
+@blp.response(200, schemas.TrackOut)
+def ask_again(secret: str, contact_id: UUID) -> View:
+    """Ask an address once more, as the question did not come"""
+    with Session.begin() as session:
+        report = service.find_report(session, secret)
+        service.ask_again(session, report, contact_id, now=now())
+        return show_track(service.show(session, report))
+
+
+@blp.delete("/track/<secret>/contacts/<uuid:contact_id>")
+@public
+@limited
+@blp.response(200, schemas.TrackOut)
+def drop_contact(secret: str, contact_id: UUID) -> View:
+    """Hear nothing more by one of the ways"""
+    with Session.begin() as session:
+        report = service.find_report(session, secret)
+        service.drop_contact(session, report, contact_id, now=now())
+        return show_track(service.show(session, report))
+
+
+@blp.get("/work-orders/<public_id>/similar")
+@staff_only(roles=DESK)
+@blp.response(200, schemas.DuplicateOut(many=True))
+def duplicates(public_id: str) -> list[dict[str, Any]]:
+    """Find work orders that may be about the same problem, and say why
+
+    Up to ten, the likeliest first: what to merge is the desk's own judgement.
+    """
+    with Reading() as session:
+        city = current_city(session)
+        asked = check_scope(find_work_order(session, public_id), by=current_person(), city=city)
+        found = load(session, find_duplicates(session, asked, city=city, now=now()))
+    return [
+        {
+            "id": work_order.public_id,
+            "item": work_order.item,
+            "state": work_order.state,
+            "opened_at": work_order.opened_at,
+            "distance_m": round(each.sighting.distance_m, 1),
+            "reports": work_order.reports,
+            "chance": round(each.score, 4),
+            "brief": each.brief,
+            "why": each.why,
+        }
+        for work_order, each in found
+    ]
+
+
 @blp.post("/work-orders/<public_id>/merge")
 @staff_only(roles=DESK)
 @blp.arguments(schemas.MergeIn)
@@ -217,6 +293,48 @@ def merge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dic
         "reports": survivor.reports,
     }
     return shown, 200, tag_header(gone.version)
+
+
+@blp.post("/work-orders/<public_id>/unmerge")
+@staff_only(roles=DESK)
+@blp.arguments(schemas.UnmergeIn)
+@blp.response(200, schemas.SplitOut)
+def unmerge(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Undo the merge of a work order: it is what it was, and its reporters are told
+
+    Reports, subscriptions, clocks and units are as they were; the answer names its survivor first. Takes If-Match.
+    """
+    with Session.begin() as session:
+        back, left = service.unmerge(
+            session, public_id, **new, by=current_person(), now=now(), matches=stated_version()
+        )
+    return _say_split(left, back), 200, tag_header(back.version)
+
+
+@blp.post("/work-orders/<public_id>/split")
+@staff_only(roles=DESK)
+@blp.arguments(schemas.SplitIn)
+@blp.response(201, schemas.SplitOut)
+def split(new: dict[str, Any], public_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Give reports that are about another problem a work order of their own
+
+    It is dispatched as if it had been filed now; its reporters are told. Takes If-Match.
+    """
+    with Session.begin() as session:
+        left, opened = service.split(
+            session, public_id, **new, by=current_person(), now=now(), matches=stated_version()
+        )
+    return _say_split(left, opened), 201, tag_header(left.version)
+
+
+def _say_split(left: WorkOrder, there: WorkOrder) -> dict[str, Any]:
+    return {
+        "id": left.public_id,
+        "reports": left.reports,
+        "into": there.public_id,
+        "into_state": there.state,
+        "into_reports": there.reports,
+    }
 
 
 @blp.get("/spot-checks")

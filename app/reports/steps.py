@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.workorders.lifecycle import STEP_OF, State, Step
 from app.workorders.models import EventKind, TimelineEvent
+from app.workorders.states import STEP_OF, State, Step
+from app.workorders.timeline import happened_at
 
 _STEP_OF_EVENT = {
     EventKind.RECEIVED: Step.RECEIVED,
@@ -44,7 +45,7 @@ def public_steps(state: State, events: Sequence[TimelineEvent]) -> list[PublicSt
     else:
         order = [step for step in Step if step is not Step.DECLINED]
     here = order.index(STEP_OF[state])
-    reached = {_STEP_OF_EVENT[event.kind]: event.at for event in events if event.kind in _STEP_OF_EVENT}
+    reached = {_STEP_OF_EVENT[event.kind]: happened_at(event) for event in events if event.kind in _STEP_OF_EVENT}
     return [
         PublicStep(step, _progress(place, here, last=len(order) - 1), reached.get(step) if place <= here else None)
         for place, step in enumerate(order)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.service import Person
 from app.catalogue.city import current_city
@@ -20,7 +20,9 @@ from app.media import service as media
 from app.media.links import Kind, Side
 from app.media.models import UploadState
 from app.media.pairs import pair_url
+from app.media.queries import public_among
 from app.media.uploads import awaited_among
+from app.notify.keys import events_url
 from app.reports.alt import Alt, Shows, alt_of, shown_by
 from app.reports.models import Report
 from app.reports.pair_models import EvidencePair
@@ -31,6 +33,7 @@ from app.workorders import queries
 from app.workorders.lifecycle import legal
 from app.workorders.models import EventKind, TimelineEvent, WorkOrder
 from app.workorders.service import check_scope
+from app.workorders.timeline import happened_at
 
 View = dict[str, Any]
 _FILED = (EventKind.RECEIVED, EventKind.JOINED)
@@ -111,7 +114,7 @@ def show_event(event: TimelineEvent, about: Subject, *, seen: Collection[UUID]) 
     alt = about.alt(shown_by(event.kind))
     return {
         "kind": event.kind,
-        "at": event.at,
+        "at": happened_at(event),
         "unit": content.get("unit"),
         "note": content.get("note"),
         "due_at": content.get("due_at"),
@@ -122,11 +125,21 @@ def show_event(event: TimelineEvent, about: Subject, *, seen: Collection[UUID]) 
     }
 
 
-def _show_to(report: Report, event: TimelineEvent, about: Subject, seen: Collection[UUID]) -> View:
-    """Show a line to a reporter, with the words and photos that are their own; nobody else's are shown."""
+def subject_of(session: Session, event: TimelineEvent) -> tuple[Subject, frozenset[UUID]]:
+    """Give what the pictures of one line are about, and those of them that everybody may see."""
+    work_order = session.get_one(WorkOrder, event.work_order_id, options=[joinedload(WorkOrder.item)])
+    brought = photos_of_events([event])
+    if not brought:
+        return Subject(work_order.item, None), frozenset()
+    about = Subject(work_order.item, street_of(session, work_order.street), awaited_among(session, brought))
+    return about, public_among(session, brought)
+
+
+def show_to(report: Report | None, event: TimelineEvent, about: Subject, seen: Collection[UUID]) -> View:
+    """Show a line to a reporter, with the words and photos that are their own; None is nobody in particular."""
     shown = show_event(event, about, seen=seen) | {"own_words": None}
     content = event.payload.content if event.payload else {}
-    if content.get("report") == str(report.id):
+    if report is not None and content.get("report") == str(report.id):
         said = content.get("reason") if event.kind is EventKind.OBJECTED else None
         shown["own_words"] = (report.description if event.kind in _FILED else said) or None
         own = content.get("own_photos", ())
@@ -155,11 +168,13 @@ def show_track(found: Track) -> View:
         "due_at": work_order.promise,
         "hold_until": work_order.hold_until,
         "steps": found.steps,
-        "events": [_show_to(report, event, about, found.seen) for event in found.events],
+        "events_url": events_url(report.id, f"{work_order.public_id}.{work_order.events}"),
+        "events": [show_to(report, event, about, found.seen) for event in found.events],
         "photos": about.show_here(photo_ids, Shows.REPORTED),
         "awaited": about.show_awaited(photo_ids),
         "pair": show_pair(found.pair, about),
         "attribution": found.city.attribution,
+        "contacts": found.contacts,
     }
 
 
@@ -168,7 +183,9 @@ def version_of(found: Track) -> str:
     work_order = found.work_order
     seen = " ".join(sorted(map(str, found.seen)))
     photos = f"{seen} {_version_of(found.pair, found.awaited)}"
-    return f"{found.report.id} {work_order.id} {work_order.events} {work_order.reports} {found.city.version} {photos}"
+    told = [(each["id"].hex, each["confirmed"], each["ended"]) for each in found.contacts]
+    steps = f"{work_order.id} {work_order.events} {work_order.reports}"
+    return f"{found.report.id} {steps} {found.city.version} {photos} {told}"
 
 
 def _version_of(pair: EvidencePair | None, awaited: Awaited) -> str:
@@ -215,7 +232,7 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
         "parts": parts,
         "checks": checks_of(session, work_order.id),
         "deadlines": queries.deadlines(session, work_order.id),
-        "events": [_show_line(event, about) for event in events],
+        "events": [show_line(event, about) for event in events],
         "reports": [_show_report(report, about, photos) for report in reports_of(session, work_order.id)],
         "pair": show_pair(pair, about),
         "version": work_order.version,
@@ -224,7 +241,8 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
     }
 
 
-def _show_line(event: TimelineEvent, about: Subject) -> View:
+def show_line(event: TimelineEvent, about: Subject) -> View:
+    """Show a line of history to staff: all of it."""
     content = event.payload.content if event.payload else {}
     brought = photos_of_events([event])
     return {

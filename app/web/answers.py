@@ -18,7 +18,7 @@ from app.reports.queries import POOR, has_confirmed, last_objection, rating_of
 from app.reports.schemas import ObjectionIn, RatingIn
 from app.reports.service import Said, Track, track
 from app.web.draft import load, read_ids
-from app.workorders.lifecycle import OPEN, State
+from app.workorders.states import OPEN, State
 
 STARS = ("overall", "speed", "attitude", "result")
 ANSWER_FIELDS = ("reason", *STARS, "comment")

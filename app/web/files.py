@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import mimetypes
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from flask import Response, request, url_for
 
+from app.web.policy import allow_style
+
 HERE = Path(__file__).parent
-VERSIONS = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:10] for path in (HERE / "static").iterdir()}
+# A worker is a module, which browsers take as a script only.
+mimetypes.add_type("text/javascript", ".mjs")
+VERSIONS = {
+    path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+    for path in (HERE / "static").iterdir()
+    if path.is_file()
+}
 _TEMPLATES = b"".join(path.read_bytes() for path in sorted((HERE / "templates").iterdir()))
 # What a page looks like beside its content: a new release must not be answered by 304.
 RELEASE = hashlib.sha256(_TEMPLATES + repr(sorted(VERSIONS.items())).encode()).hexdigest()[:10]
+BUILD = "build"
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -20,12 +33,27 @@ def asset(name: str) -> str:
     return url_for("web.static", filename=name, v=VERSIONS[name])
 
 
+@cache
+def built(entry: str) -> Mapping[str, list[str]]:
+    """Give the URLs of the script and the styles that the front end's build made of ``entry``; none without a build."""
+    manifest = HERE / "static" / BUILD / "manifest.json"
+    if not manifest.exists():
+        return {"scripts": [], "styles": []}
+    made = json.loads(manifest.read_text(encoding="utf-8"))[entry]
+    names = {"scripts": [made["file"]], "styles": made.get("css", [])}
+    return {kind: [url_for("web.static", filename=f"{BUILD}/{name}") for name in each] for kind, each in names.items()}
+
+
 def set_caching(response: Response) -> Response:
     """Let a file be kept where its URL names its version; a page is for one person, in one language."""
     if request.endpoint == "web.static":
         name = (request.view_args or {}).get("filename", "")
-        if name in VERSIONS and request.args.get("v") == VERSIONS[name]:
+        # The build names its files by their content.
+        built = name.startswith(f"{BUILD}/assets/")
+        if built or (name in VERSIONS and request.args.get("v") == VERSIONS[name]):
             response.headers["Cache-Control"] = _FOR_A_YEAR
+        if built:
+            allow_style(response)
         return response
     response.headers.setdefault("Cache-Control", "private, no-cache")
     response.vary.add("Accept-Language")

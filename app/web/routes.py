@@ -20,7 +20,7 @@ from app.api.clock import now
 from app.api.guard import public
 from app.api.ratelimit import count_request
 from app.api.uploads import read_each
-from app.catalogue.city import current_city
+from app.catalogue.city import Channel, current_city
 from app.catalogue.models import Item, Joining
 from app.catalogue.queries import list_items
 from app.catalogue.service import get_item
@@ -33,20 +33,29 @@ from app.media import service as media
 from app.media.errors import NoSuchPhoto
 from app.media.models import Photo
 from app.media.queries import find_photos
+from app.notify import keys
+from app.notify.push import public_key
 from app.reports import service
 from app.reports.errors import KeyReused, NoSuchReport
 from app.reports.queries import POOR, Similar, find_similar, was_filed
+from app.reports.suggesting import Question
 from app.reports.views import show_thumbnail, show_track, version_of
-from app.web import files, words
+from app.web import data_routes, feed_routes, files, map_routes, sitemap_routes, telling_routes, words
 from app.web.answers import Answer, Step, Thanks, stand, was_taken
 from app.web.catalogue import problem_kinds
 from app.web.draft import Draft, accept_each
 from app.workorders.errors import IllegalMove
+from app.workorders.states import EventKind
 
 blp = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 blp.after_request(files.set_caching)
 blp.add_app_template_filter(words.name_of, "named")
 blp.add_app_template_filter(words.local, "local")
+blp.register_blueprint(telling_routes.blp)
+blp.register_blueprint(map_routes.blp)
+blp.register_blueprint(feed_routes.blp)
+blp.register_blueprint(data_routes.blp)
+blp.register_blueprint(sitemap_routes.blp)
 
 
 @blp.before_request
@@ -68,6 +77,8 @@ def vocabulary() -> dict[str, Any]:
         "name_of": words.name_of,
         "place_of": words.place_of,
         "moment": words.moment,
+        "in_language": words.in_language,
+        "credit": words.credit,
         "explain": words.explain,
         "asset": files.asset,
     }
@@ -91,6 +102,7 @@ def file() -> Response | str:
     found = [] if "same_as" in fields or draft.another else _suggestions(draft, fields)
     if found:
         return render_template("same.html", draft=draft, found=found, picture=show_thumbnail)
+    fields["none_of_them"] = draft.another
     new = service.NewReport(**fields, idempotency_key=draft.key, photo_ids=draft.photo_ids)
     with Session.begin() as session:
         filed = service.file_report(session, new, now=now())
@@ -242,6 +254,8 @@ def _track(secret: str, draft: Answer | None = None, problem: Problem | None = N
     page = render_template(
         "track.html",
         report=show_track(found),
+        kinds=[kind.value for kind in EventKind],
+        live_apart=bool(current_app.config["SETTINGS"].live_url),
         standing=standing,
         thanks=Thanks.read(request.args.get("thanks", ""), found.work_order.state),
         closes_at=found.work_order.close_at,
@@ -253,6 +267,7 @@ def _track(secret: str, draft: Answer | None = None, problem: Problem | None = N
         problem=problem,
         faults=words.faults_of(problem) if problem else {},
         picture=_kept_picture,
+        push_key=public_key(keys.current().settings),
     )
     response = make_response(page)
     if problem:
@@ -316,12 +331,22 @@ def _suggestions(draft: Draft, fields: dict[str, Any]) -> Sequence[Similar]:
             return []
         if was_filed(session, draft.key):
             return []  # its answer was lost on the way: the resident must not be asked about their own report
-        point = _point(session, draft, fields)
-        return find_similar(session, point, item=item, city=g.city, now=now()) if point else []
+        photos = find_photos(session, draft.photo_ids) if draft.photo_ids else []
+        point = _point(photos, fields)
+        if point is None:
+            return []
+        question = Question(
+            point=point,
+            item=item,
+            accuracy_m=fields.get("accuracy") or 0.0,
+            channel=Channel.WEB,
+            description=fields.get("description") or "",
+            hashes=[photo.dhash for photo in photos if photo.dhash is not None],
+        )
+        return find_similar(session, question, city=g.city, now=now())
 
 
-def _point(session: SessionType, draft: Draft, fields: dict[str, Any]) -> Point | None:
+def _point(photos: Sequence[Photo], fields: dict[str, Any]) -> Point | None:
     if "lon" in fields:
         return to_wgs84(fields["lon"], fields["lat"], fields.get("datum") or Datum.WGS84)
-    photos = find_photos(session, draft.photo_ids) if draft.photo_ids else []
     return next((photo.position for photo in photos if photo.position is not None), None)

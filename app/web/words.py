@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import g, request
+from markupsafe import Markup, escape
 
+from app.api.clock import now
 from app.catalogue.city import City
 from app.errors import Problem, Unprocessable
 from app.logs import request_id
 from app.web.texts import PROBLEMS, TEXTS
-from app.workorders.lifecycle import State
+from app.workorders.states import State
 
+# https://osmfoundation.org/wiki/Licence/Attribution_Guidelines
+_TERMS = {"OpenStreetMap": "https://www.openstreetmap.org/copyright"}
 _DAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -30,7 +34,6 @@ SCRIPT_WORDS = (
     "photos_most",
     "items_found",
     "items_nothing",
-    "metres_away",
     "reported_by",
     "same_yes",
     *(f"state_{state.value}" for state in State),
@@ -103,12 +106,27 @@ def local(url: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
+def in_language(language: str) -> str:
+    """Give the address of this page in another language, with all else that its query says."""
+    named = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return f"?{urlencode([*named, ('lang', language)])}"
+
+
+def credit(attribution: str) -> Markup:
+    """Give whose data it is, with a link to the terms of those that ask for one."""
+    written = str(escape(attribution))
+    for name, terms in _TERMS.items():
+        written = written.replace(name, f'<a href="{terms}" rel="noreferrer">{name}</a>')
+    return Markup(written)  # noqa: S704  # escaped above
+
+
 def moment(at: dt.datetime | str | None) -> str:
-    """Give a moment in the city's own time; history writes its moments in ISO 8601."""
+    """Give a moment in the city's own time, with its year where that is another one; history writes ISO 8601."""
     if not at:
         return ""
     local = (dt.datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(g.city.timezone)
     day = _DAYS[g.language][local.weekday()]
+    past = local.year != now().astimezone(g.city.timezone).year
     if g.language == "zh":
-        return f"{local.month}月{local.day}日（周{day}）{local:%H:%M}"
-    return f"{day} {local.day} {_MONTHS[local.month - 1]}, {local:%H:%M}"
+        return f"{f'{local.year}年' if past else ''}{local.month}月{local.day}日（周{day}）{local:%H:%M}"
+    return f"{day} {local.day} {_MONTHS[local.month - 1]}{f' {local.year}' if past else ''}, {local:%H:%M}"

@@ -6,7 +6,8 @@ All of these run under the lock of the work order's row.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -99,6 +100,12 @@ def _end(
     if unit is not None:
         statement = statement.where(Deadline.unit == unit)
     session.execute(statement.values(values), execution_options={"synchronize_session": "fetch"})
+
+
+def restart(session: Session, looks: Mapping[UUID, dt.datetime | None]) -> None:
+    """Let clocks that were stopped go on as they were: ``looks`` says for each when it is to be looked at next."""
+    for deadline in session.scalars(select(Deadline).where(Deadline.id.in_(looks))):
+        deadline.stopped_at, deadline.next_at = None, looks[deadline.id]
 
 
 def hand_on(session: Session, work_order: WorkOrder, kind: DeadlineKind, *, unit: str, look_at: dt.datetime) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.workorders.lifecycle import ENDED, INTERNAL, MOVES, STEP_OF, State
+from app.workorders.lifecycle import MOVES
+from app.workorders.states import ENDED, INTERNAL, STEP_OF, State
 
 _HEAD = """# The life of a work order
 

@@ -11,31 +11,7 @@ from enum import StrEnum
 
 from app.accounts.roles import Role
 from app.workorders.errors import IllegalMove, MissingNeeds, NotYourMove
-
-
-class State(StrEnum):
-    """Where a work order stands."""
-
-    AWAITING_DISPATCH = "awaiting_dispatch"  # 待分拨
-    DISPATCHED = "dispatched"  # 已分拨
-    IN_PROGRESS = "in_progress"  # 处理中
-    FIXED = "fixed"  # 待核实
-    CLOSED = "closed"  # 已结案
-    DISPUTED = "disputed"  # 争议裁决
-    ON_HOLD = "on_hold"  # 挂起
-    DECLINED = "declined"  # 不予受理
-    MERGED = "merged"  # 并案
-
-
-class Step(StrEnum):
-    """What the public sees of the states, in this order; ``declined`` ends the line."""
-
-    RECEIVED = "received"
-    DISPATCHED = "dispatched"
-    IN_PROGRESS = "in_progress"
-    FIXED = "fixed"
-    CLOSED = "closed"
-    DECLINED = "declined"
+from app.workorders.states import EventKind, State
 
 
 class Action(StrEnum):
@@ -59,6 +35,8 @@ class Action(StrEnum):
     UPHOLD = "uphold"
     RECONSIDER = "reconsider"
     MERGE = "merge"
+    UNMERGE = "unmerge"
+    SPLIT = "split"
     CONFIRM = "confirm"
     OBJECT = "object"
     RATE = "rate"
@@ -82,6 +60,10 @@ class When(StrEnum):
     OTHER = "another unit"
     GOOD = "3 to 5, or passed"
     BAD = "1 or 2, or failed"
+    WAITED = "it awaited dispatch"
+    SENT = "it was dispatched"
+    WORKED = "it was in progress"
+    HELD = "it was on hold"
 
 
 class Need(StrEnum):
@@ -96,89 +78,6 @@ class Need(StrEnum):
     UNIT = "unit"
     UNTIL = "until"
     CHANGE = "change"  # another item or another position
-
-
-class EventKind(StrEnum):
-    """What a line of history tells."""
-
-    RECEIVED = "received"
-    JOINED = "joined"
-    WAITING = "waiting"
-    DISPATCHED = "dispatched"
-    SIGNED = "signed"
-    NOTE = "note"
-    FIXED = "fixed"
-    CLOSED = "closed"
-    PART_SIGNED = "part_signed"
-    PART_FIXED = "part_fixed"
-    REFUSED = "refused"
-    SECURED = "secured"
-    RULED = "ruled"
-    TRANSFERRED = "transferred"
-    INVOLVED = "involved"
-    RELEASED = "released"
-    CHANGED = "changed"
-    URGENT = "urgent"
-    HELD = "held"
-    RESUMED = "resumed"
-    DECLINED = "declined"
-    UPHELD = "upheld"
-    RECONSIDERED = "reconsidered"
-    MERGED = "merged"
-    CONFIRMED = "confirmed"
-    OBJECTED = "objected"
-    RATED = "rated"
-    REWORK = "rework"
-    CHECKED = "checked"
-    SUPERVISED = "supervised"
-    ANSWERED = "answered"
-    REOPENED = "reopened"
-    OVERDUE = "overdue"
-    ESCALATED = "escalated"
-
-
-# What only staff see. A note is public as its author says, an overdue clock where it was promised to the resident.
-INTERNAL = frozenset(
-    {
-        EventKind.WAITING,
-        EventKind.PART_SIGNED,
-        EventKind.PART_FIXED,
-        EventKind.REFUSED,
-        EventKind.INVOLVED,
-        EventKind.RELEASED,
-        EventKind.URGENT,
-        EventKind.UPHELD,
-        EventKind.CONFIRMED,
-        EventKind.RATED,
-        EventKind.CHECKED,
-        EventKind.SUPERVISED,
-        EventKind.ANSWERED,
-        EventKind.ESCALATED,
-    }
-)
-
-
-class Outcome(StrEnum):
-    """How a closed work order ended."""
-
-    FIXED = "fixed"
-    NOT_FIXED = "not_fixed"
-    UNKNOWN = "unknown"
-
-
-STEP_OF = {
-    State.AWAITING_DISPATCH: Step.RECEIVED,
-    State.DISPATCHED: Step.DISPATCHED,
-    State.DISPUTED: Step.DISPATCHED,
-    State.IN_PROGRESS: Step.IN_PROGRESS,
-    State.ON_HOLD: Step.IN_PROGRESS,
-    State.FIXED: Step.FIXED,
-    State.CLOSED: Step.CLOSED,
-    State.MERGED: Step.CLOSED,  # a reporter is moved along and follows the survivor
-    State.DECLINED: Step.DECLINED,
-}
-OPEN = (State.AWAITING_DISPATCH, State.DISPATCHED, State.DISPUTED, State.IN_PROGRESS, State.ON_HOLD)
-ENDED = (State.CLOSED, State.DECLINED, State.MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +129,7 @@ MOVES = (
     Move(_WAIT, _A.MARK_URGENT, _W.ANY,   _WAIT, _FLAG,  _WHY,     _K.URGENT),
     Move(_WAIT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_WAIT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_WAIT, _A.SPLIT,       _W.ANY,   _WAIT, _DESK,  _WHY,     _K.SPLIT),
     Move(_WAIT, _A.NOTE,        _W.ANY,   _WAIT, _DESK,  _SAY,     _K.NOTE),
 
     Move(_SENT, _A.SIGN,        _W.LEAD,  _WORK, _CREW,  _NONE,    _K.SIGNED),
@@ -243,6 +143,7 @@ MOVES = (
     Move(_SENT, _A.MARK_URGENT, _W.ANY,   _SENT, _FLAG,  _WHY,     _K.URGENT),
     Move(_SENT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_SENT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_SENT, _A.SPLIT,       _W.ANY,   _SENT, _DESK,  _WHY,     _K.SPLIT),
     Move(_SENT, _A.RATE,        _W.ANY,   _SENT, _WHOSE, _NONE,    _K.RATED),
     Move(_SENT, _A.ANSWER,      _W.LEAD,  _SENT, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_SENT, _A.NOTE,        _W.ANY,   _SENT, _ALL,   _SAY,     _K.NOTE),
@@ -252,6 +153,7 @@ MOVES = (
     Move(_TORN, _A.SIGN,        _W.CO,    _TORN, _CREW,  _NONE,    _K.PART_SIGNED),
     Move(_TORN, _A.MARK_URGENT, _W.ANY,   _TORN, _FLAG,  _WHY,     _K.URGENT),
     Move(_TORN, _A.DECLINE,     _W.ANY,   _NOT,  _JUDGE, _CODE,    _K.DECLINED),
+    Move(_TORN, _A.SPLIT,       _W.ANY,   _TORN, _DESK,  _WHY,     _K.SPLIT),
     Move(_TORN, _A.RATE,        _W.ANY,   _TORN, _WHOSE, _NONE,    _K.RATED),
     Move(_TORN, _A.ANSWER,      _W.LEAD,  _TORN, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_TORN, _A.NOTE,        _W.ANY,   _TORN, _ALL,   _SAY,     _K.NOTE),
@@ -269,6 +171,7 @@ MOVES = (
     Move(_WORK, _A.MARK_URGENT, _W.ANY,   _WORK, _FLAG,  _WHY,     _K.URGENT),
     Move(_WORK, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_WORK, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_WORK, _A.SPLIT,       _W.ANY,   _WORK, _DESK,  _WHY,     _K.SPLIT),
     Move(_WORK, _A.RATE,        _W.ANY,   _WORK, _WHOSE, _NONE,    _K.RATED),
     Move(_WORK, _A.SUPERVISE,   _W.ANY,   _WORK, _OVER,  _WHY,     _K.SUPERVISED),
     Move(_WORK, _A.ANSWER,      _W.LEAD,  _WORK, _UNIT,  _SAY,     _K.ANSWERED),
@@ -279,6 +182,7 @@ MOVES = (
     Move(_HOLD, _A.MARK_URGENT, _W.ANY,   _HOLD, _FLAG,  _WHY,     _K.URGENT),
     Move(_HOLD, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_HOLD, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
+    Move(_HOLD, _A.SPLIT,       _W.ANY,   _HOLD, _DESK,  _WHY,     _K.SPLIT),
     Move(_HOLD, _A.RATE,        _W.ANY,   _HOLD, _WHOSE, _NONE,    _K.RATED),
     Move(_HOLD, _A.SUPERVISE,   _W.ANY,   _HOLD, _CHIEF, _WHY,     _K.SUPERVISED),
     Move(_HOLD, _A.ANSWER,      _W.LEAD,  _HOLD, _UNIT,  _SAY,     _K.ANSWERED),
@@ -293,6 +197,7 @@ MOVES = (
     Move(_DONE, _A.REJECT,      _W.ANY,   _WORK, _BOSS,  _SAY,     _K.REWORK),
     Move(_DONE, _A.ANSWER,      _W.LEAD,  _DONE, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_DONE, _A.CLOSE,       _W.ANY,   _END,  _OVER,  _NONE,    _K.CLOSED),
+    Move(_DONE, _A.SPLIT,       _W.ANY,   _DONE, _DESK,  _WHY,     _K.SPLIT),
     Move(_DONE, _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
     Move(_DONE, _A.NOTE,        _W.ANY,   _DONE, _ALL,   _SAY,     _K.NOTE),
 
@@ -304,6 +209,11 @@ MOVES = (
 
     Move(_NOT,  _A.UPHOLD,      _W.ANY,   _NOT,  _CHIEF, _WHY,     _K.UPHELD),
     Move(_NOT,  _A.RECONSIDER,  _W.ANY,   _WAIT, _CHIEF, _WHY,     _K.RECONSIDERED),
+
+    Move(_ONE,  _A.UNMERGE,     _W.WAITED, _WAIT, _DESK, _WHY,     _K.SPLIT),
+    Move(_ONE,  _A.UNMERGE,     _W.SENT,  _SENT, _DESK,  _WHY,     _K.SPLIT),
+    Move(_ONE,  _A.UNMERGE,     _W.WORKED, _WORK, _DESK, _WHY,     _K.SPLIT),
+    Move(_ONE,  _A.UNMERGE,     _W.HELD,  _HOLD, _DESK,  _WHY,     _K.SPLIT),
 )
 # fmt: on
 

@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.catalogue.models import Item, TimeUnit, Urgency
 from app.db import Base, Identified
 from app.geo.types import GeographyPoint, Point
-from app.workorders.lifecycle import ENDED, EventKind, Outcome, State
+from app.workorders.states import ENDED, EventKind, Outcome, State
 
 # Literal SQL: a bound parameter would keep the planner from seeing that the partial index fits.
 _ENDED = ", ".join(f"'{state}'" for state in ENDED)
@@ -57,6 +57,9 @@ class WorkOrder(Base, Identified):
         ),
         Index("ix_work_orders_live_street", "street", "state", "opened_at", postgresql_where=_LIVE_INDEX),
         Index("ix_work_orders_live_district", "district", "state", "opened_at", postgresql_where=_LIVE_INDEX),
+        # What happened in a time, of which letters tell.
+        Index("ix_work_orders_opened_at", "opened_at"),
+        Index("ix_work_orders_fixed_at", "fixed_at", postgresql_where=text("fixed_at IS NOT NULL")),
         Index("ix_work_orders_hold_until", "hold_until", postgresql_where=text("hold_until IS NOT NULL")),
         Index("ix_work_orders_close_at", "close_at", postgresql_where=text("close_at IS NOT NULL")),
     )
@@ -138,6 +141,19 @@ class TimelineEvent(Base, Identified):
     hash: Mapped[bytes] = mapped_column(LargeBinary)
 
     payload: Mapped[TimelinePayload | None] = relationship(lazy="raise", viewonly=True)
+
+
+class WorkOrderChange(Base):
+    """A work order that changed since what is derived of it was made; the row goes when that is made anew.
+
+    Only added in the transaction of a step and never waited for: two steps share no row. It has no foreign key, for
+    it lives a second.
+    """
+
+    __tablename__ = "work_order_changes"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    work_order_id: Mapped[UUID]
 
 
 class TimelinePayload(Base):
@@ -237,4 +253,5 @@ __all__ = [
     "TimelineEvent",
     "TimelinePayload",
     "WorkOrder",
+    "WorkOrderChange",
 ]

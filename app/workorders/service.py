@@ -18,8 +18,9 @@ from app.crockford import normalise, random_name
 from app.db import insert_named
 from app.geo.service import Place
 from app.workorders.errors import NoSuchWorkOrder
-from app.workorders.lifecycle import ENDED, INTERNAL, Move, Need, Outcome, State
+from app.workorders.lifecycle import Move, Need
 from app.workorders.models import TimelineEvent, WorkOrder
+from app.workorders.states import ENDED, INTERNAL, Outcome, State
 from app.workorders.timeline import append
 
 PUBLIC_ID_LENGTH = 10
@@ -147,6 +148,9 @@ def _arrive(work_order: WorkOrder, move: Move, *, city: City, now: dt.datetime) 
     elif move.target in ENDED:
         work_order.closed_at, work_order.close_at, work_order.hold_until = now, None, None
         work_order.outcome = Outcome.FIXED if move.target is State.CLOSED else None
+    elif move.source is State.MERGED:
+        # It was merged by mistake: that is no repair that came back.
+        work_order.closed_at = None
     elif move.source in {State.FIXED, *ENDED}:
         work_order.rounds += move.target is State.IN_PROGRESS
         work_order.fixed_at = work_order.closed_at = work_order.close_at = work_order.outcome = None

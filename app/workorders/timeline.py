@@ -11,18 +11,22 @@ import datetime as dt
 import hashlib
 import json
 import secrets
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.jobs import enqueue
-from app.workorders.lifecycle import EventKind
-from app.workorders.models import TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.models import TimelineEvent, TimelinePayload, WorkOrder, WorkOrderChange
+from app.workorders.states import EventKind
 
 GENESIS = bytes(32)
 SALT_BYTES = 16
+CHANNEL = "timeline"
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :told)")
+FOLD_PRIORITY = 10
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -46,8 +50,8 @@ def event_hash(event: TimelineEvent) -> bytes:
     return line_hash(event, kind=event.kind.value)
 
 
-def line_hash(line: TimelineEvent | Row[Any], *, kind: str) -> bytes:
-    """Compute the hash of a line, or of a row with its columns, whose kind stands in the table as ``kind``."""
+def line_hash(line: TimelineEvent | Row[Any] | SimpleNamespace, *, kind: str) -> bytes:
+    """Compute the hash of a line, or of what has its columns, whose kind stands in the table as ``kind``."""
     columns = [
         str(line.work_order_id),
         line.number,
@@ -59,6 +63,20 @@ def line_hash(line: TimelineEvent | Row[Any], *, kind: str) -> bytes:
         line.previous.hex(),
     ]
     return hashlib.sha256(canonical(columns)).digest()
+
+
+def happened_at(event: TimelineEvent) -> dt.datetime:
+    """Give when what a line tells of happened: for what was loaded from the past long before it was written."""
+    content = event.payload.content if event.payload else {}
+    return dt.datetime.fromisoformat(content["happened_at"]) if "happened_at" in content else event.at
+
+
+def ask_to_fold(session: Session) -> None:
+    """Have what changed counted anew on the public map, once this transaction commits.
+
+    One at a time, and before what takes long: it is over in a moment and takes all that waits.
+    """
+    enqueue(session, "publicmap.fold", lock="publicmap.fold", priority=FOLD_PRIORITY)
 
 
 def append(
@@ -73,7 +91,9 @@ def append(
 ) -> TimelineEvent:
     """Add a line to the history of a work order whose row this transaction has locked or made.
 
-    A public line enqueues the job that tells people, in the same transaction. Time never runs backwards within one
+    A public line enqueues the job that tells people, and every line the one that counts the work order anew on the
+    public map, in the same transaction; every line is told to the live stream when that commits (NOTIFY: work order,
+    number, line). Time never runs backwards within one
     history: a step whose moment was read before it waited for the lock gets the time of the line before it.
     """
     at = max(at, work_order.updated_at)
@@ -94,6 +114,9 @@ def append(
     session.add(event)
     session.flush()
     session.add(TimelinePayload(event_id=event.id, salt=salt, content=content))
+    session.execute(_NOTIFY, {"told": f"{event.work_order_id} {event.number} {event.id}"})
+    session.add(WorkOrderChange(work_order_id=work_order.id))
+    ask_to_fold(session)
     if public:
         enqueue(session, "notify.fan_out", event_id=str(event.id))
     return event

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.assets.models import Asset
-from app.assets.service import covering_asset, holds_class, nearest_asset
+from app.assets.service import covering_asset, covering_assets, holds_class, nearest_asset, nearest_assets
 from app.geo.measure import metres_per_degree
 from app.geo.types import Point
 from app.versions import supersede
@@ -151,3 +151,32 @@ def test_the_nearest_is_read_by_the_index(shenzhen: Session) -> None:
     plan = "\n".join(shenzhen.scalars(text(f"EXPLAIN {statement}")))
 
     assert "ix_assets_current_geom" in plan
+
+
+def test_many_points_at_once_are_found_as_one_by_one(boston: Session, shared: Path) -> None:
+    content = json.loads((shared / "cities" / "boston" / "assets.park.geojson").read_text(encoding="utf-8"))
+    shapes = [shape(one["geometry"]) for one in content["features"]][::25]
+    middles = [each.representative_point() for each in shapes]
+    # Inside, at the edge, around, and far away from the parks.
+    points = [Point(each.x + aside, each.y) for each in middles for aside in (0.0, 0.0006, 0.002)]
+    points += [Point(each.bounds[2], each.bounds[3]) for each in shapes] + [HERE]
+
+    grounds = covering_assets(boston, points)
+    parks = nearest_assets(boston, points, asset_class="park", within_m=25)
+
+    assert grounds == [covering_asset(boston, point) for point in points]
+    assert parks == [nearest_asset(boston, point, asset_class="park", within_m=25) for point in points]
+    assert 20 < sum(each is not None for each in grounds) < sum(each is not None for each in parks) < len(points)
+    assert nearest_assets(boston, points[:9], asset_class="lamp", within_m=25) == [None] * 9
+    assert covering_assets(boston, []) == []
+
+
+def test_at_one_distance_the_smaller_one_counts_for_many_points_too(session: Session) -> None:
+    add(session, park_1=square(0, 100), park_2=square(0, 10), lamp_1=shapely.Point(HERE.lon, HERE.lat))
+    points = [HERE, moved(50, 0), moved(110, 0), moved(500, 0)]
+
+    found = nearest_assets(session, points, asset_class="park", within_m=25)
+    grounds = covering_assets(session, points)
+
+    assert [near and near.asset.code for near in found] == ["park_2", "park_1", "park_1", None]
+    assert [near and near.asset.code for near in grounds] == ["park_2", "park_1", None, None]

@@ -8,13 +8,26 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
+from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from sqlalchemy import select
 from werkzeug.serving import ThreadedWSGIServer
 
+from app.accounts.roles import Role
 from app.config import Settings
+from app.db import Session, utcnow
+from app.media import masking, tasks
+from app.media import service as media
+from app.media.models import Photo
+from app.reports.queries import photos_of_report
+from app.reports.tasks import pair
+from app.workorders.lifecycle import Action
+from tests.make import make_report, take
+from tests.media.pictures import encode
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Without these Chromium asks hosts of its maker at every start.
@@ -85,3 +98,31 @@ def phone(browser: Browser, address: str) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert [line for line in complaints if not EXPECTED.search(line)] == []
+
+
+@pytest.fixture
+def repaired(address: str, shared: Path) -> UUID:  # it commits to the database of the server
+    """File a report whose repair has a pair of pictures that everybody may see; give its id."""
+    street = Image.open(shared / "data/photos/sz_yuehai_SYNTHETIC_GPS.jpg").resize((960, 640))
+    # Some steps to the right, in other light.
+    later = street.crop((60, 20, 960, 620)).point([min(255, value * 5 // 4) for value in range(256)] * 3)
+    with Session.begin() as session:
+        report = make_report(session, now=utcnow(), photos=_accept(street))
+        after = media.record(session, _accept(later)[0], now=utcnow(), claimed=False)
+        take(session, report, Role.CREW, Action.SIGN, now=utcnow())
+        take(session, report, Role.CREW, Action.FIX, now=utcnow(), photo_ids=[after.id])
+        photos = [photos_of_report(session, report.id)[0].id, after.id]
+    for photo_id in photos:
+        tasks.render(str(photo_id))
+        with Session.begin() as session:
+            masking.release(session, session.get_one(Photo, photo_id), by=uuid4(), now=utcnow())
+        tasks.mask(str(photo_id))
+    pair(photo_id=str(photos[1]))
+    media.current().aligner.close()  # type: ignore[attr-defined]
+    with Session.begin() as session:
+        assert session.scalars(select(Photo.masked_at).where(Photo.id.in_(photos))).all().count(None) == 0
+    return report.id
+
+
+def _accept(image: Image.Image) -> tuple[media.Accepted, ...]:
+    return media.accept(media.current(), [media.Upload("a.jpg", encode(image))])

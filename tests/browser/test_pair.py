@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 
-from app.accounts.roles import Role
-from app.db import Session, utcnow
-from app.media import masking, tasks
-from app.media import service as media
-from app.media.models import Photo
 from app.notify.keys import tracking_secret
-from app.reports.queries import photos_of_report
-from app.reports.tasks import pair
-from app.workorders.lifecycle import Action
 from tests.browser.conftest import Open
 from tests.browser.test_journeys import faint_words, fits, small_targets
-from tests.make import make_report, take
-from tests.media.pictures import encode
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
-def path(address: str, shared: Path) -> str:
+def path(repaired: UUID) -> str:
     """Give the path of the page of a report whose repair has a pair."""
-    street = Image.open(shared / "data/photos/sz_yuehai_SYNTHETIC_GPS.jpg").resize((960, 640))
-    # Some steps to the right, in other light.
-    later = street.crop((60, 20, 960, 620)).point([min(255, value * 5 // 4) for value in range(256)] * 3)
-    with Session.begin() as session:
-        report = make_report(session, now=utcnow(), photos=accept(street))
-        after = media.record(session, accept(later)[0], now=utcnow(), claimed=False)
-        take(session, report, Role.CREW, Action.SIGN, now=utcnow())
-        take(session, report, Role.CREW, Action.FIX, now=utcnow(), photo_ids=[after.id])
-        photos = [photos_of_report(session, report.id)[0].id, after.id]
-    for photo_id in photos:
-        tasks.render(str(photo_id))
-        with Session.begin() as session:
-            masking.release(session, session.get_one(Photo, photo_id), by=uuid4(), now=utcnow())
-        tasks.mask(str(photo_id))
-    pair(photo_id=str(photos[1]))
-    media.current().aligner.close()  # type: ignore[attr-defined]
-    with Session.begin() as session:
-        assert session.scalars(select(Photo.masked_at)).all().count(None) == 0
-    return f"/track/{tracking_secret(report.id)}?lang=en"
-
-
-def accept(image: Image.Image) -> tuple[media.Accepted, ...]:
-    return media.accept(media.current(), [media.Upload("a.jpg", encode(image))])
+    return f"/track/{tracking_secret(repaired)}?lang=en"
 
 
 def seen_part(page: Page) -> str:

@@ -213,6 +213,13 @@ def test_the_town_of_the_documentation_has_no_fault(tmp_path: Path) -> None:
         ("assets", '"benches":4', '"benches":1e999', "assets.park.geojson:2: error: a property holds a NUL, half a"),
         ("assets", "[-6.28,53.32]", f"[{'1' * 400},53.32]", "assets.park.geojson:2: error: the coordinates cannot be"),
         ("city", "Drawn for", "Drawn\\u0000for", "city.toml:15: error: attribution: it holds a NUL"),
+        (
+            "city",
+            "[limits]",
+            '[open_data]\nlicence_url = "javascript:alert(1)"\n[limits]',
+            "city.toml:19: error: licence_url: it must begin with https:// or http://",
+        ),
+        ("city", "[limits]", "[open_data]\nlicense = 'CC0'\n[limits]", "warning: the key license is not known"),
         ("calendar", ",no,", ",perhaps,", "calendar.csv:2: error: working: 'perhaps' is neither yes nor no"),
     ],
 )
@@ -242,6 +249,7 @@ def test_no_file_of_a_pack_can_raise(tmp_path: Path, content: bytes) -> None:
         "responsibilities.csv",
         "assets.park.geojson",
         "calendar.csv",
+        "duplicates.json",
         "history.csv.gz",
     ):
         folder = write_town(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,11 +10,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.catalogue.city import Channel, Language, current_city
+from app.catalogue.city import Channel, Language, OpenData, current_city
 from app.catalogue.errors import NoCity
 from app.catalogue.models import TimeUnit
 from app.catalogue.packs import load_pack, read_pack
 from app.catalogue.values import Duration, read_duration
+from app.duplicates.model import default_model, write_model
 from app.geo.models import Level
 from tests.catalogue.town import PARTS, write_town
 from tests.make import NOW
@@ -34,6 +36,19 @@ def test_the_city_is_what_the_pack_says(town: Session) -> None:
     assert (city.city_level, city.approximate, city.nearest_street_limit_m) == (Level.STREET, True, 300)
     assert city.limits.adjudication == Duration(1, TimeUnit.WORKING_DAYS)
     assert city.limits.sign_for_urgent_minutes == 30
+
+
+def test_a_pack_may_bring_its_own_model_of_duplicates(town: Session, tmp_path: Path) -> None:
+    default = current_city(town).duplicates
+    own = replace(default, version="of the town", suggest_at=0.5)
+    folder = write_town(tmp_path / "next")
+    write_model(own, folder / "duplicates.json")
+
+    load_pack(town, read_pack(folder), now=NOW, parts=PARTS)
+    town.info.clear()
+
+    assert default == default_model()
+    assert current_city(town).duplicates == own
 
 
 def test_a_name_that_is_missing_is_taken_from_the_other_language(town: Session) -> None:
@@ -74,6 +89,17 @@ def test_a_new_version_is_seen_at_once(town: Session, tmp_path: Path) -> None:
     load_pack(town, read_pack(folder), PARTS, now=NOW)
 
     assert (current_city(town).version, current_city(town).name_en) == (2, "Renamed Town")
+
+
+def test_the_licence_of_open_data_may_be_left_out(town: Session, tmp_path: Path) -> None:
+    before = current_city(town).open_data
+
+    licensed = '[open_data]\nlicence = "CC BY 4.0"\nlicence_url = "https://example.org/by"\n[limits]'
+    load_pack(town, read_pack(write_town(tmp_path / "next", city=("[limits]", licensed))), PARTS, now=NOW)
+    town.info.clear()
+
+    assert before == OpenData()
+    assert current_city(town).open_data == OpenData(licence="CC BY 4.0", licence_url="https://example.org/by")
 
 
 def test_two_databases_in_one_process_do_not_mix(shenzhen: Session, boston: Session) -> None:

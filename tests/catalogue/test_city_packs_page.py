@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from app.catalogue.city import KEYS, LIMITS, Channel, Language
+from app.catalogue.city import KEYS, LIMITS, OPEN_DATA, Channel, Language
 from app.catalogue.models import EvidenceNeeded, Joining, Kind, TimeUnit, Urgency
 from app.catalogue.packs import columns
 from app.geo.models import Level
@@ -15,6 +15,7 @@ from tests.catalogue.town import PAGE, town_files
 SECTIONS = {
     "city.toml": KEYS,
     "[limits]": LIMITS,
+    "[open_data]": OPEN_DATA,
     "areas.&lt;level&gt;.geojson": columns.AREA_PROPERTIES,
     "units.csv": columns.UNITS,
     "catalogue.csv": columns.ITEMS,

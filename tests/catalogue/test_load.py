@@ -139,12 +139,6 @@ def test_a_pack_of_another_city_is_refused(session: Session, tmp_path: Path) -> 
         load_pack(session, read_pack(tmp_path), PARTS, now=NOW)
 
 
-def test_a_history_is_told_as_not_loaded(session: Session, shared: Path) -> None:
-    loaded = load_pack(session, read_pack(shared / "cities" / "boston"), PARTS, now=NOW)
-
-    assert loaded.notes == ["history.csv.gz is checked, and not loaded by this version of the product"]
-
-
 def test_two_loads_at_once_give_one_version(committed: Settings, shared: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     folder.mkdir()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dev.packages import Need, missing, postgres_version
+from dev.packages import Need, missing, needs, postgres_version
 
 
 def need(*packages: str, present: bool) -> Need:
@@ -44,3 +44,12 @@ def test_a_bare_system_gets_what_its_debian_is_made_for() -> None:
 
 def test_without_package_lists_the_name_of_debian_12_is_tried() -> None:
     assert postgres_version([], []) == 15
+
+
+def test_the_load_test_alone_wants_nginx() -> None:
+    named = [
+        {name for need in needs(server=False, browser=False, load=load) for name in need.packages()}
+        for load in (False, True)
+    ]
+
+    assert named[1] - named[0] == {"nginx-light", "wrk"}

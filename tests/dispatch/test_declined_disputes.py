@@ -12,8 +12,9 @@ from app.accounts.roles import Role
 from app.dispatch.case import Asked
 from app.dispatch.models import Dispute
 from app.fieldwork.service import Brought, take_step
-from app.workorders.lifecycle import Action, State
+from app.workorders.lifecycle import Action
 from app.workorders.models import WorkOrder
+from app.workorders.states import State
 from tests.make import NOW, make_person, make_work_order
 
 

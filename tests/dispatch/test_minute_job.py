@@ -17,8 +17,9 @@ from app.db import utcnow
 from app.dispatch import tasks
 from app.reports.models import Report
 from app.reports.service import show
-from app.workorders.lifecycle import Action, State
+from app.workorders.lifecycle import Action
 from app.workorders.models import Deadline, DeadlineKind, WorkOrder
+from app.workorders.states import State
 from tests import make
 
 

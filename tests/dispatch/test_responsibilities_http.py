@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from uuid import uuid4
 
@@ -70,7 +71,7 @@ def test_from_a_proposal_to_a_report_that_goes_elsewhere(call: Any, shenzhen: Se
     assert moved["why"]["rule"]["note"] == "lamps with gas"
     assert (published["state"], published["version"]) == ("published", 2)
     assert published["published_by"].startswith("admin:")
-    assert make_work_order(shenzhen, lon=113.9491).lead_unit == "sz-gas"
+    assert make_work_order(shenzhen, lon=113.9491, now=dt.datetime.now(dt.UTC)).lead_unit == "sz-gas"
 
 
 def test_the_list_is_read_by_column_day_and_version(call: Any) -> None:

@@ -30,9 +30,10 @@ from app.reports import service as reports
 from app.reports.models import CheckKind, Report, SpotCheck
 from app.reports.service import after_fix
 from app.workorders.clocks import running
-from app.workorders.lifecycle import ENDED, MOVES, Action, EventKind, Move, State
+from app.workorders.lifecycle import MOVES, Action, Move
 from app.workorders.models import Deadline, DeadlineKind, WorkOrder
 from app.workorders.queries import history
+from app.workorders.states import ENDED, EventKind, State
 from app.workorders.timeline import GENESIS, event_hash
 from tests.make import make_person, make_report
 
@@ -46,7 +47,7 @@ STAFF = (Role.CREW, Role.UNIT_MANAGER, Role.DISPATCHER, Role.SUPERVISOR, Role.AD
 BESIDE = {EventKind.RECEIVED, EventKind.JOINED, EventKind.WAITING, EventKind.OVERDUE, EventKind.ESCALATED}
 # Taken less often, so that the walk does not turn round at its beginning.
 RARE = {Action.DECLINE, Action.UPHOLD, Action.CHANGE, Action.MARK_URGENT, Action.NOTE}
-MADE = [move for move in MOVES if move.action is not Action.MERGE]
+MADE = [move for move in MOVES if move.action not in {Action.MERGE, Action.UNMERGE, Action.SPLIT}]
 
 
 @dataclass

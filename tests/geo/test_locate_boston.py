@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.geo.errors import OutsideCity
 from app.geo.measure import polygons
 from app.geo.models import Level
-from app.geo.service import Match, locate, streets_of
+from app.geo.service import Match, locate, places_of, streets_of
 from app.geo.types import Point
 
 LIMIT_M = 300
@@ -42,6 +42,7 @@ def test_many_points_at_once_are_found_as_one_by_one(boston: Session, shared: Pa
 
     single = [place.street.code if place.match is Match.EXACT else None for place in places]
     assert streets_of(boston, points) == single
+    assert places_of(boston, points, nearest_limit_m=100_000) == places
 
 
 def test_a_community_comes_before_the_street_and_there_is_no_district(boston: Session) -> None:

@@ -21,8 +21,8 @@ from app.dispatch.escalation import read_centres
 from app.dispatch.models import Notice
 from app.jobs import enqueue
 from app.workorders.clocks import minutes, start_clock
-from app.workorders.lifecycle import EventKind
 from app.workorders.models import Deadline, DeadlineKind, TimelineEvent, TimelinePayload, WorkOrder
+from app.workorders.states import EventKind
 from app.workorders.timeline import GENESIS, event_hash
 from dev.cluster import Cluster
 from tests.databases import fill, settings_for

@@ -115,6 +115,36 @@ def test_a_stream_is_stored_whole_or_not_at_all(store: ObjectStore, root: Path) 
     assert (store.size(KEY), store.size(rendition_key(DIGEST, 320))) == (len(data), None)
 
 
+def test_what_is_larger_than_a_photo_is_stored_whole_or_not_at_all(
+    store: ObjectStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.media.s3._PART_BYTES", 5 * 1024 * 1024)  # the least that S3 takes
+    data = os.urandom(11 * 1024 * 1024)
+
+    whole = store.put_from("open-data/whole", io.BytesIO(data), len(data))
+    short = store.put_from("open-data/short", io.BytesIO(data[:-1]), len(data))
+
+    assert (whole, short) == (True, False)
+    assert store.get("open-data/whole") == data
+    assert [path.name for path in root.rglob("*") if path.is_file()] == ["whole"]
+
+
+def test_a_large_object_is_read_from_where_it_is_sought(store: ObjectStore) -> None:
+    data = os.urandom(1_000_000)
+    store.put("open-data/some", data)
+
+    with store.open_large("open-data/some") as stream:
+        stream.seek(600_000)
+        middle = stream.read(10)
+        stream.seek(0)
+        begin, end = stream.read(300_000), stream.seek(0, os.SEEK_END)
+        beyond = stream.read(1)
+
+    assert (begin, middle, end, beyond) == (data[:300_000], data[600_000:600_010], 1_000_000, b"")
+    with pytest.raises(NoSuchObject):
+        store.open_large("open-data/none")
+
+
 def test_a_second_put_replaces_the_first_and_renews_its_time(store: ObjectStore, root: Path) -> None:
     store.put(KEY, b"damaged")
     age(root, days=3)

@@ -109,7 +109,11 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def work() -> Callable[[Session], list[str]]:
     """Give a function that runs the jobs of this package that are due, until none is left, and names them."""
-    known: dict[str, Any] = {"notify.fan_out": tasks.fan_out, "notify.deliver": tasks.deliver}
+    known: dict[str, Any] = {
+        "notify.fan_out": tasks.fan_out,
+        "notify.deliver": tasks.deliver,
+        "notify.call": tasks.call,
+    }
     take = text(
         "DELETE FROM procrastinate_jobs WHERE id = (SELECT min(id) FROM procrastinate_jobs WHERE task_name LIKE"
         " 'notify.%' AND (scheduled_at IS NULL OR scheduled_at <= clock_timestamp())) RETURNING task_name, args"

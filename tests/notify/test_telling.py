@@ -23,10 +23,10 @@ from app.fieldwork.service import Brought
 from app.notify import deliveries, keys, service, tasks
 from app.notify.errors import UnusableContact
 from app.notify.keys import Keys
-from app.notify.models import ChannelKind, Delivery, DeliveryState, Subscription
+from app.notify.models import ChannelKind, Contact, Delivery, DeliveryState, Subscription
 from app.notify.queries import attempts_of
 from app.reports.models import Report
-from app.reports.service import Said, merge, object_to, rate, show
+from app.reports.service import Said, merge, object_to, rate, show, split, unmerge
 from app.workorders.lifecycle import Action
 from app.workorders.models import EventKind, TimelineEvent, WorkOrder
 from app.workorders.timeline import append
@@ -273,6 +273,30 @@ def test_a_dispute_is_told_by_what_it_comes_to(shenzhen: Session, work: Work, in
     assert "they built it" not in ruled
 
 
+def test_who_is_split_off_or_moved_back_is_told_and_nobody_else(shenzhen: Session, work: Work, inbox: Inbox) -> None:
+    stays = make.make_report(shenzhen, contact="two@example.org", language="en")
+    gone = make.make_report(shenzhen, contact="one@example.org", language="en", item="B0120")
+    other = make.make_report(shenzhen, contact="three@example.org", language="en", same_as=id_of(shenzhen, stays))
+    by, _ = make.make_person(shenzhen, Role.DISPATCHER)
+    name = id_of(shenzhen, gone)
+    merge(shenzhen, name, into=id_of(shenzhen, stays), note="The same lamp.", by=by, now=LATER)
+    work(shenzhen)
+
+    unmerge(shenzhen, name, note="Two lamps after all.", by=by, now=LATER)
+    undone = told(shenzhen, work, inbox)
+    split(shenzhen, id_of(shenzhen, stays), reports=[other.number], note="Another lamp.", by=by, now=LATER)
+    apart = told(shenzhen, work, inbox)
+    make.take(shenzhen, stays, Role.CREW, Action.SIGN, now=LATER)
+    signed = told(shenzhen, work, inbox)
+
+    assert [list(mails) for mails in (undone, apart, signed)] == [["one"], ["three"], ["two"]]
+    for mails, report, note in ((undone, gone, "Two lamps after all."), (apart, other, "Another lamp.")):
+        ((subject, words),) = next(iter(mails.values())).items()
+        assert subject.startswith("A job of its own now")
+        assert all(part in words for part in (report.number, note, "to be fixed by"))
+        assert stays.number not in words
+
+
 def test_merged_reporters_hear_of_the_merge_and_of_each_later_step_once(
     shenzhen: Session, work: Work, inbox: Inbox
 ) -> None:
@@ -423,9 +447,9 @@ def test_a_phone_number_is_kept_and_waits_for_its_channel(shenzhen: Session, wor
 
     work(shenzhen)
 
-    subscription = shenzhen.scalars(select(Subscription)).one()
-    assert subscription.channel is ChannelKind.SMS
-    assert keys.unseal(subscription.address) == "+8613800138000"
+    contact = shenzhen.scalars(select(Contact)).one()
+    assert contact.channel is ChannelKind.SMS
+    assert keys.unseal(contact.address) == "+8613800138000"
     assert inbox() == []
     assert shenzhen.scalars(select(Delivery)).all() == []
 
@@ -484,7 +508,7 @@ def test_a_mailbox_that_does_not_exist_ends_the_subscription(
     failed = only_delivery(shenzhen)
     assert failed.state is DeliveryState.FAILED
     assert failed.last_answer == "550 5.1.1 <(address)>: no such mailbox"
-    assert shenzhen.scalars(select(Subscription)).one().ended_at is not None
+    assert shenzhen.scalars(select(Contact)).one().ended_at is not None
     assert service.fan_out(shenzhen, event.id, now=LATER) == 0
 
 
@@ -498,7 +522,7 @@ def test_mail_that_is_refused_for_its_content_leaves_the_subscription(
     work(shenzhen)
 
     assert only_delivery(shenzhen).state is DeliveryState.FAILED
-    assert shenzhen.scalars(select(Subscription)).one().ended_at is None
+    assert shenzhen.scalars(select(Contact)).one().ended_at is None
 
 
 def test_a_delivery_of_a_dead_worker_is_taken_again(shenzhen: Session, work: Work, inbox: Inbox) -> None:
@@ -573,7 +597,7 @@ def test_a_worker_that_dies_ten_times_over_a_message_does_not_get_it_again(shenz
 
 def test_a_contact_under_another_secret_key_is_tried_later(shenzhen: Session, work: Work) -> None:
     make.make_report(shenzhen, contact="one@example.org")
-    shenzhen.scalars(select(Subscription)).one().address = Fernet(Fernet.generate_key()).encrypt(b"one@example.org")
+    shenzhen.scalars(select(Contact)).one().address = Fernet(Fernet.generate_key()).encrypt(b"one@example.org")
 
     work(shenzhen)
 
@@ -594,7 +618,7 @@ def test_a_contact_whose_channel_was_taken_away_is_tried_later(shenzhen: Session
 def test_the_address_column_does_not_hold_the_address(shenzhen: Session) -> None:
     make.make_report(shenzhen, contact="one@example.org")
 
-    stored = shenzhen.scalars(text("SELECT address FROM subscriptions")).one()
+    stored = shenzhen.scalars(text("SELECT address FROM contacts")).one()
 
     assert b"one" not in bytes(stored)
     assert b"example" not in bytes(stored)
@@ -603,16 +627,18 @@ def test_the_address_column_does_not_hold_the_address(shenzhen: Session) -> None
 def test_addresses_are_forgotten_some_days_after_the_end(
     shenzhen: Session, work: Work, inbox: Inbox, post_settings: Settings
 ) -> None:
-    work_order = make.make_work_order(shenzhen, contact="one@example.org")
-    make.make_report(shenzhen, contact="two@example.org", item="B0101")
-    work_order.closed_at = utcnow() - dt.timedelta(days=post_settings.contact_days, seconds=1)
+    long_ago = utcnow() - dt.timedelta(days=post_settings.contact_days, seconds=1)
+    work_order = make.make_work_order(shenzhen, contact="one@example.org", now=long_ago - AN_HOUR)
+    make.make_report(shenzhen, contact="two@example.org", item="B0101", now=long_ago - AN_HOUR)
+    work_order.closed_at = long_ago
     shenzhen.flush()
 
     tasks.forget(timestamp=0)
     work(shenzhen)
 
     shenzhen.expire_all()
-    kept = {row.work_order_id == work_order.id: row for row in shenzhen.scalars(select(Subscription))}
+    found = shenzhen.execute(select(Subscription, Contact).join(Subscription.contact))
+    kept = {row.Subscription.work_order_id == work_order.id: row.Contact for row in found}
     assert kept[True].address == b""
     assert kept[True].erased_at is not None
     assert kept[False].erased_at is None
@@ -621,7 +647,7 @@ def test_addresses_are_forgotten_some_days_after_the_end(
 
 def test_what_was_queued_for_a_forgotten_address_is_given_up(shenzhen: Session) -> None:
     delivery = queued(shenzhen)
-    shenzhen.scalars(select(Subscription)).one().erased_at = LATER
+    shenzhen.scalars(select(Contact)).one().erased_at = LATER
     shenzhen.flush()
 
     assert deliveries.take(shenzhen, delivery.id, now=LATER) is None
@@ -641,10 +667,12 @@ def test_a_second_contact_of_a_report_replaces_the_first(shenzhen: Session) -> N
     work_order = make.make_work_order(shenzhen, contact="one@example.org")
     subscriber = shenzhen.scalars(select(Subscription)).one().subscriber
 
+    assert subscriber is not None
     subscription = subscribe(shenzhen, work_order, subscriber, "two@example.org")
 
-    assert keys.unseal(subscription.address) == "two@example.org"
-    assert shenzhen.scalar(select(func.count()).select_from(Subscription)) == 1
+    held = select(Contact).join(Subscription).where(Subscription.ended_at.is_(None))
+    assert keys.unseal(shenzhen.scalars(held).one().address) == "two@example.org"
+    assert shenzhen.scalars(held).one().id == subscription.contact_id
 
 
 def test_an_unusable_contact_is_refused(shenzhen: Session) -> None:

@@ -10,11 +10,22 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.notify.service import TOLD
-from app.notify.texts import LANGUAGES, Facts, language_of, local_time, name_of, place_of, render
-from app.workorders.lifecycle import Outcome
+from app.notify.texts import (
+    LANGUAGES,
+    LONGEST_SHORT,
+    Facts,
+    Question,
+    language_of,
+    local_time,
+    name_of,
+    place_of,
+    render,
+)
 from app.workorders.models import EventKind
+from app.workorders.states import Outcome
 
 LINK = "http://reports.example.org/track/0123456789abcdefghjkmnpqrstvwxyz"
+END = "http://reports.example.org/end/0123456789abcdefghjkmnpqrstvwxyz0123456789abcdefghjk"
 DUE = dt.datetime(2026, 11, 24, 17, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 UNTIL = dt.datetime(2026, 12, 1, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 ALL = [(kind, language) for kind in TOLD for language in LANGUAGES]
@@ -38,6 +49,7 @@ def facts(kind: EventKind = EventKind.RECEIVED, language: str = "en", **over: An
         "outcome": Outcome.FIXED,
         "silent_days": 7,
         "link": LINK,
+        "end_url": END,
     }
     return Facts(**(values | over))
 
@@ -113,7 +125,7 @@ def test_a_repair_asks_for_an_answer_and_says_what_silence_does(language: str, a
     assert asks in looked_at
     assert {"en": "within 7 days", "zh": "7天内"}[language] in silent
     assert {"en": "somebody looks at the repair", "zh": "专人核实"}[language] in looked_at
-    assert "7" not in looked_at.replace("SZ-20261122-7F3K9Q", "").replace(LINK, "")
+    assert "7" not in looked_at.replace("SZ-20261122-7F3K9Q", "").replace(LINK, "").replace(END, "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -191,3 +203,42 @@ def test_a_place_is_written_as_the_language_does() -> None:
     assert place_of(place, "zh") == "南山区粤海街道"
     assert place_of(place, "en") == "Yuehai, Nanshan"
     assert place_of({"street": place["street"], "district": None}, "en") == "Yuehai"
+
+
+LONGEST_SMS = 201  # three joined messages of Chinese characters
+LONGEST = {
+    "item": "道路照明设施及其附属管线损坏、缺失或者不亮" * 5,
+    "unit": "深圳市某某区城市管理和综合执法局照明环境管理中心" * 5,
+    "note": "已安排人员到现场查看，需要更换整根灯杆，配件正在采购。" * 20,
+    "reason": "属于业主共有部分，应由业主大会或者业主委员会决定" * 9,
+}
+
+
+@pytest.mark.parametrize(("kind", "language"), ALL)
+def test_a_short_message_says_what_happened_and_fits_with_its_link(kind: EventKind, language: str) -> None:
+    usual, longest = render(facts(kind, language)).short, render(facts(kind, language, **LONGEST)).short
+
+    assert "Street light" in usual
+    assert "\n" not in longest
+    assert len(longest) <= LONGEST_SHORT
+    assert len(f"{longest} {LINK}") <= LONGEST_SMS
+
+
+@pytest.mark.parametrize(("kind", "language"), ALL)
+def test_a_short_message_stands_without_anything(kind: EventKind, language: str) -> None:
+    words = dict.fromkeys(("city", "number", "item", "place", "unit", "note", "reason", "change"), "")
+    others = dict.fromkeys(("due", "until", "outcome", "silent_days"))
+
+    short = render(facts(kind, language, **words, **others, photos=False)).short
+
+    assert len(short) > 5
+    assert not any(odd in short for odd in ("：：", ": .", "None", "， ，", ",,", "：。"))
+
+
+def test_a_question_brings_code_and_link_and_nothing_of_the_report() -> None:
+    for language in LANGUAGES:
+        asked = render(Question(language=language, city="Shenzhen", code="012345", link=LINK))
+        for said in (asked.text, asked.html, f"{asked.short} {LINK}"):
+            assert "012345" in said
+            assert LINK in said
+        assert len(f"{asked.short} {LINK}") <= LONGEST_SMS

@@ -30,7 +30,8 @@ from app.reports import tasks as tasks_of_reports
 from app.reports.errors import KeyReused, NoPosition
 from app.reports.models import Report
 from app.reports.service import NewReport, file_report, object_to, show
-from app.workorders.lifecycle import Action, State
+from app.workorders.lifecycle import Action
+from app.workorders.states import State
 from tests.make import NOW, YUEHAI, make_person, make_photo, make_report, new_key, take
 from tests.media.pictures import encode, noise
 

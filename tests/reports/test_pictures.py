@@ -22,6 +22,12 @@ from tests.make import NOW, YUEHAI, fix, make_person, make_photo, make_report
 LON, LAT = YUEHAI
 
 
+@pytest.fixture(autouse=True)
+def _soon_after(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be the day on which it is filed: later it would not be similar any more."""
+    monkeypatch.setitem(client.application.extensions, "clock", lambda: NOW)
+
+
 @pytest.fixture
 def filed(shenzhen: Session) -> tuple[Report, Photo, Report]:
     """Give a report with a photo, its photo, and the report of another resident about the same problem."""

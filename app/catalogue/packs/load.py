@@ -15,7 +15,7 @@ from app.catalogue.city import SESSION_KEY
 from app.catalogue.errors import PackRefused
 from app.catalogue.models import PackVersion
 from app.catalogue.packs.faults import Fault
-from app.catalogue.packs.pack import HISTORY, Pack, read_pack
+from app.catalogue.packs.pack import Pack, read_pack
 from app.catalogue.queries import ruling_conflicts
 from app.versions import Progress
 
@@ -85,8 +85,6 @@ def load_pack(
     for part in parts:
         counts |= part.load(session, pack, number, progress)
     notes = ruling_conflicts(session)
-    if pack.has_history:
-        notes.append(f"{HISTORY} is checked, and not loaded by this version of the product")
     session.add(
         PackVersion(
             number=number,

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.city import APPROXIMATE, KEYS, LIMITS
+from app.catalogue.city import APPROXIMATE, KEYS
 from app.catalogue.packs import columns
 from app.catalogue.packs.faults import Fault, warning
 from app.catalogue.packs.features import AREA_TYPES, ASSET_TYPES, Collection, read_features
-from app.catalogue.packs.settings import read_settings
+from app.catalogue.packs.settings import TABLES, read_settings
 from app.catalogue.packs.tables import Table, read_table
+from app.duplicates.model import model_from
 from app.geo.models import Level
 
 HISTORY = "history.csv.gz"
+WEIGHTS = "duplicates.json"
 LEVELS = (Level.DISTRICT, Level.STREET, Level.COMMUNITY)
 
 _AREAS = re.compile(r"areas\.([a-z]+)\.geojson")
 _ASSETS = re.compile(r"assets\.([a-z0-9_]{1,60})\.geojson")
-_TABLES = ("units.csv", "catalogue.csv", "responsibilities.csv", "calendar.csv")
+_PLAIN = ("city.toml", "units.csv", "catalogue.csv", "responsibilities.csv", "calendar.csv", WEIGHTS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +41,7 @@ class Pack:
     rules: Table
     calendar: Table
     digest: str
+    weights: dict[str, Any] | None = None
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -63,11 +67,15 @@ class Pack:
 
     @property
     def stored_settings(self) -> dict[str, Any]:
-        """Give the known keys of city.toml with the days of calendar.csv, as a pack version keeps them."""
+        """Give the known keys of city.toml with calendar.csv and duplicates.json, as a pack version keeps them."""
         known = {name: value for name, value in self.settings.items() if name in KEYS}
-        limits = {name: value for name, value in self.settings["limits"].items() if name in LIMITS}
+        tables = {
+            table: {name: value for name, value in self.settings.get(table, {}).items() if name in keys}
+            for table, keys in TABLES.items()
+            if table in self.settings
+        }
         days = {row["date"].isoformat(): row["working"] for row in self.calendar.rows}
-        return {**known, "limits": limits, "calendar": days}
+        return {**known, **tables, "calendar": days, "duplicates": self.weights}
 
 
 def read_pack(folder: Path) -> Pack:
@@ -92,10 +100,30 @@ def read_pack(folder: Path) -> Pack:
     parts: tuple[Table | Collection, ...] = (*areas.values(), *tables.values(), *assets.values())
     for part in parts:
         faults += part.faults
-    faults += _strangers(folder)
+    weights, wrong = _read_weights(folder / WEIGHTS)
+    faults += [*wrong, *_strangers(folder)]
     return Pack(
-        folder=folder, settings=settings, areas=areas, assets=assets, digest=_digest(folder), faults=faults, **tables
+        folder=folder,
+        settings=settings,
+        areas=areas,
+        assets=assets,
+        digest=_digest(folder),
+        weights=weights,
+        faults=faults,
+        **tables,
     )
+
+
+def _read_weights(path: Path) -> tuple[dict[str, Any] | None, list[Fault]]:
+    """Read the weights of the city's own model of duplicates, where the pack brings one."""
+    if not path.exists():
+        return None, []
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
+        model_from(data, path.name)
+    except (OSError, ValueError, RecursionError) as fault:
+        return None, [Fault(path.name, "", f"it cannot be read: {fault}")]
+    return data, []
 
 
 def _strangers(folder: Path) -> Iterator[Fault]:
@@ -104,7 +132,9 @@ def _strangers(folder: Path) -> Iterator[Fault]:
         level = _AREAS.fullmatch(path.name)
         if level and level[1] not in LEVELS:
             yield Fault(path.name, "", f"{level[1]!r} is no level of areas: {', '.join(LEVELS)}")
-        elif path.suffix in {".geojson", ".json"} and not (level or _ASSETS.fullmatch(path.name)):
+        elif path.suffix in {".geojson", ".json"} and not (
+            level or _ASSETS.fullmatch(path.name) or path.name == WEIGHTS
+        ):
             yield warning(path.name, "", "no pack has such a file; it is ignored")
 
 
@@ -112,7 +142,7 @@ def _digest(folder: Path) -> str:
     """Give the SHA-256 over names and bytes of the files that a load uses."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*")):
-        used = path.name in {"city.toml", *_TABLES} or _AREAS.fullmatch(path.name) or _ASSETS.fullmatch(path.name)
+        used = path.name in _PLAIN or _AREAS.fullmatch(path.name) or _ASSETS.fullmatch(path.name)
         if used and path.is_file():
             content = path.read_bytes()
             digest.update(f"{path.name}\0{len(content)}\0".encode() + content)

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.city import KEYS, LIMITS
+from app.catalogue.city import KEYS, LIMITS, OPEN_DATA
 from app.catalogue.packs.faults import Fault, warning
 from app.catalogue.values import Key
 
 NAME = "city.toml"
+TABLES: Mapping[str, Mapping[str, Key]] = {"limits": LIMITS, "open_data": OPEN_DATA}
 
 
 def read_settings(folder: Path) -> tuple[dict[str, Any], list[Fault]]:
@@ -29,11 +30,12 @@ def read_settings(folder: Path) -> tuple[dict[str, Any], list[Fault]]:
         return {}, [Fault(NAME, line[1] if line else "", f"it is not TOML: {fault}")]
     except OSError as fault:
         return {}, [Fault(NAME, "", f"it cannot be read: {fault.strerror}")]
-    limits = content.get("limits", {})
-    faults = _faults(text, {name: value for name, value in content.items() if name != "limits"}, KEYS)
-    if not isinstance(limits, dict):
-        return content, [*faults, Fault(NAME, "", "limits must be a table: [limits]")]
-    faults += _faults(text, limits, LIMITS)
+    faults = _faults(text, {name: value for name, value in content.items() if name not in TABLES}, KEYS)
+    for name, keys in TABLES.items():
+        table = content.get(name, {})
+        if not isinstance(table, dict):
+            return content, [*faults, Fault(NAME, "", f"{name} must be a table: [{name}]")]
+        faults += _faults(text, table, keys)
     if not str(content.get("name_zh") or "") + str(content.get("name_en") or ""):
         faults.append(Fault(NAME, "", "name_zh and name_en are both empty"))
     return content, faults

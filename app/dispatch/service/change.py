@@ -15,8 +15,9 @@ from app.dispatch.case import Case, Content, Found
 from app.dispatch.service.assign import hand_over, say_unit
 from app.dispatch.service.urgent import speed_up
 from app.dispatch.service.waiting import CHANGED, wait_on
-from app.workorders.lifecycle import EventKind, State, When
+from app.workorders.lifecycle import When
 from app.workorders.models import WorkOrder
+from app.workorders.states import EventKind, State
 from app.workorders.timeline import append
 
 

@@ -18,8 +18,9 @@ from app.dispatch.errors import UnusableEnd
 from app.dispatch.models import Notice, NoticeKind
 from app.dispatch.service.assign import lead_assignment, say_unit
 from app.workorders import clocks, service
-from app.workorders.lifecycle import Action, State, When, find_move
+from app.workorders.lifecycle import Action, When, find_move
 from app.workorders.models import DeadlineKind, WorkOrder
+from app.workorders.states import State
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -51,6 +52,12 @@ def drop_supervision(session: Session, work_order: WorkOrder, *, by: str, now: d
     found = open_supervision(session, work_order)
     if found is not None:
         found.answered_at, found.answered_by = now, by
+
+
+def reopen_supervision(session: Session, supervision_id: UUID) -> None:
+    """Let a supervision go on that was ended by a merge which is undone."""
+    found = session.get_one(Supervision, supervision_id)
+    found.answered_at = found.answered_by = None
 
 
 def open_supervision(session: Session, work_order: WorkOrder) -> Supervision | None:

@@ -16,8 +16,8 @@ from app.dispatch.resolve import Resolution
 from app.geo.service import Place
 from app.workorders import clocks
 from app.workorders.clocks import minutes
-from app.workorders.lifecycle import EventKind
 from app.workorders.models import DeadlineKind, WorkOrder
+from app.workorders.states import EventKind
 from app.workorders.timeline import append
 
 PHOTO_FAR = "photo_far_from_position"

@@ -2,18 +2,24 @@
 
 from app.reports.schemas.intake import DeskReportIn, ItemIn, ItemOut, Key, NewReportIn, SimilarIn, SimilarOut
 from app.reports.schemas.staff import (
+    DuplicateOut,
     MergeIn,
     MergeOut,
     RatingsOut,
+    SplitIn,
+    SplitOut,
     SpotCheckIn,
     SpotCheckOut,
     SpotChecksOut,
+    StaffEventOut,
+    UnmergeIn,
     WorkOrderOut,
 )
-from app.reports.schemas.track import ObjectionIn, RatingIn, ReportOut, TrackOut
+from app.reports.schemas.track import ObjectionIn, RatingIn, ReportOut, TrackEventOut, TrackOut
 
 __all__ = [
     "DeskReportIn",
+    "DuplicateOut",
     "ItemIn",
     "ItemOut",
     "Key",
@@ -26,9 +32,14 @@ __all__ = [
     "ReportOut",
     "SimilarIn",
     "SimilarOut",
+    "SplitIn",
+    "SplitOut",
     "SpotCheckIn",
     "SpotCheckOut",
     "SpotChecksOut",
+    "StaffEventOut",
+    "TrackEventOut",
     "TrackOut",
+    "UnmergeIn",
     "WorkOrderOut",
 ]

@@ -10,7 +10,7 @@ from app.api.fields import Text, photos_field
 from app.catalogue.city import Channel, Language
 from app.catalogue.schemas import NamesOut
 from app.geo.datums import Datum
-from app.workorders.lifecycle import State
+from app.workorders.states import State
 
 DESCRIPTION_LENGTH = 2000
 ACCURACY_MOST_M = 100_000.0
@@ -63,6 +63,10 @@ class NewReportIn(Schema):
     )
     language = Text(load_default=None, allow_none=True, validate=validate.Length(max=35))
     same_as = Text(allow_none=True, validate=validate.Length(max=32), metadata={"description": "Id from /similar"})
+    none_of_them = fields.Boolean(
+        load_default=False,
+        metadata={"description": "They were shown what is similar, and said that it is none of those"},
+    )
 
     @pre_load
     def _leave_out_nulls(self, data: Any, **_: Any) -> Any:
@@ -96,6 +100,7 @@ class SimilarIn(Schema):
     lat = fields.Float(required=True, validate=_degrees(*_POSITION[1]))
     datum = fields.Enum(Datum, by_value=True, load_default=Datum.WGS84)
     item = Text(validate=validate.Length(max=100))
+    accuracy = fields.Float(load_default=0.0, validate=validate.Range(0, 1_000_000), metadata={"description": "Metres"})
 
 
 class AltOut(Schema):
@@ -116,6 +121,7 @@ class SimilarOut(Schema):
     reports = fields.Integer(required=True)
     thumbnail = fields.Url(required=True, allow_none=True)
     alt = fields.Nested(AltOut, required=True, allow_none=True, metadata={"description": "What the thumbnail shows"})
+    why = fields.Nested(AltOut, required=True, metadata={"description": "In short why it may be the same"})
 
 
 class ItemIn(Schema):

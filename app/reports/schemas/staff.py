@@ -8,10 +8,11 @@ from app.api.fields import Text
 from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import LineOut
 from app.reports.models import CheckKind, SampleReason
-from app.reports.schemas.intake import DESCRIPTION_LENGTH
+from app.reports.schemas.intake import DESCRIPTION_LENGTH, AltOut
 from app.reports.schemas.track import AwaitedOut, EventOut, PairOut, PictureOut
-from app.workorders.lifecycle import Action, Outcome, State
+from app.workorders.lifecycle import Action
 from app.workorders.models import DeadlineKind
+from app.workorders.states import Outcome, State
 
 
 class MergeIn(Schema):
@@ -32,6 +33,57 @@ class MergeOut(Schema):
     state = fields.Enum(State, by_value=True, required=True)
     into = fields.String(required=True)
     reports = fields.Integer(required=True, metadata={"description": "How many reports the survivor has now"})
+
+
+class ReasonOut(Schema):
+    """What speaks for one problem, or against it."""
+
+    zh = fields.String(required=True)
+    en = fields.String(required=True)
+    weight = fields.Float(required=True, metadata={"description": "What it adds to the log odds; below 0: against"})
+
+
+class DuplicateOut(Schema):
+    """A work order that may be about the same problem, and why."""
+
+    id = fields.String(required=True)
+    item = fields.Nested(NamesOut, required=True)
+    state = fields.Enum(State, by_value=True, required=True)
+    opened_at = fields.AwareDateTime(required=True)
+    distance_m = fields.Float(required=True)
+    reports = fields.Integer(required=True)
+    chance = fields.Float(required=True, metadata={"description": "How likely it is the same problem, 0 to 1"})
+    brief = fields.Nested(AltOut, required=True)
+    why = fields.List(fields.Nested(ReasonOut), required=True, metadata={"description": "The weightiest first"})
+
+
+class UnmergeIn(Schema):
+    """Why a merge is undone, in words that the reporters read."""
+
+    note = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+
+
+class SplitIn(Schema):
+    """Which reports are about another problem, what about, and why, in words that the reporters read."""
+
+    reports = fields.List(
+        Text(validate=validate.Length(max=64)),
+        required=True,
+        validate=validate.Length(min=1, max=100),
+        metadata={"description": "Their numbers; at least one of the work order has to stay"},
+    )
+    item = Text(load_default=None, validate=validate.Length(max=64), metadata={"description": "Left out: the same"})
+    note = Text(load_default="", validate=validate.Length(max=DESCRIPTION_LENGTH))
+
+
+class SplitOut(Schema):
+    """The work order that reports left, and the one that they are in."""
+
+    id = fields.String(required=True)
+    reports = fields.Integer(required=True, metadata={"description": "How many reports it has now"})
+    into = fields.String(required=True)
+    into_state = fields.Enum(State, by_value=True, required=True)
+    into_reports = fields.Integer(required=True)
 
 
 class SpotCheckOut(Schema):

@@ -9,10 +9,11 @@ from marshmallow import Schema, fields, validate
 from app.api.fields import Text, photos_field
 from app.catalogue.schemas import NamesOut
 from app.media.models import UploadState
+from app.notify.models import ChannelKind
 from app.reports.schemas.intake import DESCRIPTION_LENGTH, AltOut
 from app.reports.steps import Progress
-from app.workorders.lifecycle import State, Step
 from app.workorders.models import EventKind
+from app.workorders.states import State, Step
 
 
 class CandidateOut(Schema):
@@ -131,12 +132,28 @@ class TrackEventOut(EventOut):
     )
 
 
+class ContactOut(Schema):
+    """By which way a reporter hears; the address is shown in part, the link of a report may have been passed on."""
+
+    id = fields.UUID(required=True)
+    channel = fields.Enum(ChannelKind, by_value=True, required=True)
+    address = fields.String(required=True)
+    confirmed = fields.Boolean(required=True)
+    ended = fields.Boolean(required=True)
+
+
 class TrackOut(ReportOut):
     """A report with the public history of its work order."""
+
+    contacts = fields.List(fields.Nested(ContactOut), required=True)
 
     description = fields.String(required=True)
     events = fields.List(fields.Nested(TrackEventOut), required=True)
     pair = fields.Nested(PairOut, required=True, allow_none=True)
+    events_url = fields.Url(
+        required=True,
+        metadata={"description": "Server-Sent Events from here on (docs/live.md): open it, it stays open"},
+    )
 
 
 class ObjectionIn(Schema):

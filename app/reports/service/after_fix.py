@@ -27,8 +27,9 @@ from app.reports.errors import NoSuchReport, NoSuchSpotCheck, NothingToRate, Too
 from app.reports.models import CheckKind, Rating, Report, ReportLink, SampleReason, SpotCheck
 from app.reports.queries import POOR, has_confirmed
 from app.workorders import clocks, service
-from app.workorders.lifecycle import Action, EventKind, Move, Need, State, When, find_move
+from app.workorders.lifecycle import Action, Move, Need, When, find_move
 from app.workorders.models import Evidence, WorkOrder
+from app.workorders.states import EventKind, State
 from app.workorders.timeline import append
 
 OBJECTING = dt.timedelta(days=1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +13,16 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.accounts.service import SYSTEM
 from app.assets.service import NearAsset
 from app.catalogue.city import Channel, City, current_city
-from app.catalogue.models import Item
+from app.catalogue.models import Item, Joining
 from app.catalogue.service import get_item
 from app.crockford import random_name
 from app.db import insert_named
 from app.dispatch import service as dispatch
-from app.dispatch.errors import NobodyResponsible
-from app.dispatch.resolve import Resolution, find_asset, resolve
+from app.dispatch.resolve import Resolution, find_asset
 from app.dispatch.service.urgent import sounds_urgent, speed_up
-from app.dispatch.service.waiting import PHOTO_FAR, await_dispatch, reasons_to_wait
+from app.dispatch.service.waiting import PHOTO_FAR
 from app.geo.datums import Datum, to_wgs84
 from app.geo.service import Place, locate
 from app.geo.types import Point
@@ -34,16 +31,17 @@ from app.media.models import Photo
 from app.media.queries import find_photos
 from app.media.uploads import direct_among
 from app.notify import service as notify
-from app.notify.keys import tracking_hash, tracking_secret
+from app.notify.contacts import parse_contact
+from app.notify.keys import contact_digest, tracking_hash, tracking_secret
 from app.reports.errors import DatumMissing, KeyReused, NoPosition, NothingSaid
-from app.reports.joining import find_same, take_same
+from app.reports.joining import find_same, lock_place, take_same, take_sure
 from app.reports.models import How, PositionSource, Report, ReportLink, ReportPhoto
+from app.reports.service.begin import begin, find_unit, say_urgent
+from app.reports.suggesting import Candidate, Question, find_candidates, keep_answers, surest
 from app.workorders import service as workorders
-from app.workorders.lifecycle import OPEN, EventKind, State
 from app.workorders.models import WorkOrder
+from app.workorders.states import OPEN, EventKind, State
 from app.workorders.timeline import append, canonical
-
-log = logging.getLogger(__name__)
 
 PHOTO_FAR_M = 200.0
 # Somebody reports it although the unit says that it is fixed: the desk sees the flag.
@@ -56,6 +54,7 @@ class NewReport:
     """What a resident sent. ``lon`` and ``lat`` in degrees of ``datum``, ``accuracy`` in metres.
 
     ``photos`` were accepted inline (already stored), ``photo_ids`` name photos that were uploaded before.
+    ``none_of_them``: they were shown what is similar, and said that it is none of those.
     ``language`` is what the reporter is told in, ``language_sent`` the word for it that came with the content, if any.
     """
 
@@ -74,6 +73,7 @@ class NewReport:
     photos: Sequence[media.Accepted] = ()
     photo_ids: Sequence[UUID] = ()
     filed_by: UUID | None = None
+    none_of_them: bool = False
 
     def content_digest(self, session: Session) -> bytes:
         """Give the SHA-256 of everything that makes two requests the same: the fields and the photos' digests.
@@ -136,8 +136,12 @@ def file_report(session: Session, new: NewReport, *, now: dt.datetime) -> Filed:
             return replayed
     photos = _record_photos(session, new, now=now)
     situation = _find_out(session, new, photos, now=now)
-    work_order, how = _join_or_open(session, new, situation, now=now)
+    question = _question(new, situation, photos)
+    shown = _shown(session, new, question, situation, now=now)
+    work_order, how = _join_or_open(session, new, situation, question, now=now)
     report = _write_report(session, new, situation, now=now)
+    chosen = work_order.id if how is How.SAME_AS else None
+    keep_answers(session, report.id, question, shown, same_as=chosen, city=situation.city, now=now)
     session.add(ReportLink(report_id=report.id, work_order_id=work_order.id, how=how, linked_at=now))
     session.add_all(
         ReportPhoto(report_id=report.id, position=position, photo_id=photo.id) for position, photo in enumerate(photos)
@@ -183,7 +187,7 @@ def _find_out(session: Session, new: NewReport, photos: Sequence[Photo], *, now:
     place = locate(session, point, new.accuracy, nearest_limit_m=city.nearest_street_limit_m)
     item = get_item(session, new.item or city.fallback_item)
     asset = find_asset(session, item, place, city=city)
-    resolution = _resolve(session, item, place, asset, city=city, now=now)
+    resolution = find_unit(session, item, place, asset, city=city, now=now)
     urgent = sounds_urgent(new.description, city)
     far = _photo_far(photos, point) if source is PositionSource.SENT else None
     return _Situation(city, item, place, source, asset, resolution, urgent, far)
@@ -194,17 +198,6 @@ def _photo_far(photos: Sequence[Photo], point: Point) -> float | None:
     taken = [photo.position.distance_m(point) for photo in photos if photo.position is not None]
     farthest = max(taken, default=0.0)
     return farthest if farthest > PHOTO_FAR_M else None
-
-
-def _resolve(
-    session: Session, item: Item, place: Place, asset: NearAsset | None, *, city: City, now: dt.datetime
-) -> Resolution | None:
-    """Find the responsible unit; where the pack has none, a dispatcher will, and the resident is not sent away."""
-    try:
-        return resolve(session, item, place, asset, city=city, on=now.astimezone(city.timezone).date())
-    except NobodyResponsible:
-        log.warning("nobody is responsible", extra={"street": place.street.code, "item": item.code})
-        return None
 
 
 def _position(new: NewReport, photos: Sequence[Photo], city: City) -> tuple[Point, PositionSource]:
@@ -218,19 +211,55 @@ def _position(new: NewReport, photos: Sequence[Photo], city: City) -> tuple[Poin
     raise NoPosition
 
 
+def _question(new: NewReport, situation: _Situation, photos: Sequence[Photo]) -> Question:
+    return Question(
+        point=situation.place.point,
+        item=situation.item,
+        accuracy_m=new.accuracy,
+        asset=situation.asset.asset.id if situation.asset else None,
+        channel=new.channel,
+        description=new.description,
+        hashes=[photo.dhash for photo in photos if photo.dhash is not None],
+    )
+
+
+def _shown(
+    session: Session, new: NewReport, question: Question, situation: _Situation, *, now: dt.datetime
+) -> Sequence[Candidate]:
+    """Find what a resident was asked about and answered; of a desk, or of an item that is not asked about, nothing."""
+    answered = new.filed_by is None and (new.same_as is not None or new.none_of_them)
+    if not answered or situation.item.joining is not Joining.SUGGEST:
+        return []
+    return find_candidates(session, question, city=situation.city, now=now)
+
+
 def _join_or_open(
-    session: Session, new: NewReport, situation: _Situation, *, now: dt.datetime
+    session: Session, new: NewReport, situation: _Situation, question: Question, *, now: dt.datetime
 ) -> tuple[WorkOrder, How]:
     city, item, place, asset = situation.city, situation.item, situation.place, situation.asset
     if new.same_as:
         return take_same(session, new.same_as, item, place, now=now), How.SAME_AS
     same = find_same(session, item, place, asset, city=city, now=now)
+    if same is None and not new.none_of_them:
+        same = _sure(session, new, question, situation, now=now)
     if same is not None:
         return same, How.AUTO
     opened = workorders.open_work_order(
         session, item, place, asset=asset, flags=situation.flags, now=now, urgent=situation.urgent
     )
     return opened, How.OPENED
+
+
+def _sure(
+    session: Session, new: NewReport, question: Question, situation: _Situation, *, now: dt.datetime
+) -> WorkOrder | None:
+    """Find and lock the work order that the model is sure of, where it may join by itself at all."""
+    if situation.city.duplicates.join_at is None:
+        return None
+    lock_place(session, situation.item, situation.place, situation.asset, city=situation.city)
+    known = replace(question, contact=contact_digest(*parse_contact(new.contact)) if new.contact else None)
+    found = surest(session, known, city=situation.city, now=now)
+    return take_sure(session, found) if found else None
 
 
 def _write_report(session: Session, new: NewReport, situation: _Situation, *, now: dt.datetime) -> Report:
@@ -288,7 +317,19 @@ def _tell(
     }
     work_order.reports += 1
     if how is How.OPENED:
-        _send(session, work_order, content, situation, by=by, now=now)
+        begin(
+            session,
+            work_order,
+            EventKind.RECEIVED,
+            content,
+            place=situation.place,
+            resolution=situation.resolution,
+            city=situation.city,
+            by=by,
+            now=now,
+            urgent=situation.urgent,
+            photo_far_m=situation.photo_far_m,
+        )
         return
     hastens = situation.urgent and work_order.urgent_at is None and work_order.state in OPEN
     if hastens:
@@ -302,34 +343,4 @@ def _tell(
     work_order.flags = sorted({*work_order.flags, *situation.flags, *again})
     append(session, work_order, EventKind.JOINED, at=now, by=by, content=content)
     if hastens:
-        _say_urgent(session, work_order, now=now)
-
-
-def _send(
-    session: Session,
-    work_order: WorkOrder,
-    content: dict[str, Any],
-    situation: _Situation,
-    *,
-    by: str,
-    now: dt.datetime,
-) -> None:
-    """Dispatch a new work order where nothing speaks against it; otherwise it waits, and the receipt names no unit."""
-    city, item, resolution = situation.city, situation.item, situation.resolution
-    reasons = reasons_to_wait(session, item, situation.place, resolution, city=city, photo_far_m=situation.photo_far_m)
-    goes = resolution is not None and not reasons
-    if resolution is not None and goes:
-        handling = dispatch.handling_due(item, urgent=situation.urgent, city=city, now=now)
-        content |= {"unit": dispatch.say_unit(resolution.unit), "due_at": handling.isoformat()}
-    append(session, work_order, EventKind.RECEIVED, at=now, by=by, content=content)
-    if situation.urgent:
-        _say_urgent(session, work_order, now=now)
-    if resolution is not None and goes:
-        dispatch.assign(session, work_order, resolution, by=SYSTEM, city=city, now=now)
-    else:
-        await_dispatch(session, work_order, reasons, resolution, city=city, now=now)
-
-
-def _say_urgent(session: Session, work_order: WorkOrder, *, now: dt.datetime) -> None:
-    """Record that a report's own words moved a work order to the green channel."""
-    append(session, work_order, EventKind.URGENT, at=now, by="system", content={"reason": "words"}, public=False)
+        say_urgent(session, work_order, now=now)

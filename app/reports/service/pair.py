@@ -19,9 +19,9 @@ from app.media.queries import is_public
 from app.reports.models import Report, ReportLink, ReportPhoto
 from app.reports.pair_models import EvidencePair
 from app.reports.service.pictures import work_order_of
-from app.workorders.lifecycle import EventKind
 from app.workorders.models import Evidence, TimelineEvent, WorkOrder
 from app.workorders.service import lock_all
+from app.workorders.states import EventKind
 
 REPAIRS = (EventKind.FIXED, EventKind.PART_FIXED)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,13 +17,17 @@ from app.dispatch.service import lead_assignment
 from app.media.models import Photo, UploadState
 from app.media.queries import public_among
 from app.media.uploads import awaited_among
+from app.notify import service as notify
 from app.notify.keys import tracking_hash, tracking_url
-from app.reports.errors import NoSuchReport
+from app.notify.log import contacts_of
+from app.notify.models import ChannelKind
+from app.reports.errors import NoSuchContact, NoSuchReport
 from app.reports.models import How, Report, ReportLink
 from app.reports.pair_models import EvidencePair
 from app.reports.queries import photos_of_events, photos_of_report
 from app.reports.service.pair import public_pair
 from app.reports.steps import PublicStep, public_steps
+from app.workorders import service as workorders
 from app.workorders.models import TimelineEvent, WorkOrder
 from app.workorders.queries import history
 
@@ -45,6 +51,7 @@ class Track:
     awaited: dict[UUID, UploadState]
     pair: EvidencePair | None
     city: City
+    contacts: Sequence[dict[str, Any]]
 
     @property
     def joined(self) -> bool:
@@ -94,9 +101,42 @@ def show(session: Session, report: Report) -> Track:
         awaited=awaited_among(session, [*(photo.id for photo in photos), *photos_of_events(events)]),
         pair=public_pair(session, work_order, to=report),
         city=current_city(session),
+        contacts=contacts_of(session, report.id),
     )
 
 
 def _seen(session: Session, events: Sequence[TimelineEvent]) -> frozenset[UUID]:
     """Give the photos of a history that everybody may see."""
     return public_among(session, photos_of_events(events))
+
+
+def add_contact(
+    session: Session, report: Report, *, contact: str, channel: ChannelKind | None, language: str, now: dt.datetime
+) -> None:
+    """Let a reporter hear by one more contact, or by another one of the same channel. Raises UnusableContact."""
+    linked = select(WorkOrder).join(ReportLink, ReportLink.work_order_id == WorkOrder.id)
+    (work_order,) = workorders.lock_all(session, linked.where(ReportLink.report_id == report.id))
+    notify.subscribe(
+        session,
+        work_order,
+        subscriber=report.id,
+        about={"number": report.number, "place": report.place},
+        contact=contact,
+        channel=channel,
+        language=language or report.language,
+        now=now,
+    )
+
+
+def ask_again(session: Session, report: Report, contact_id: UUID, *, now: dt.datetime) -> None:
+    """Ask once more whether an address is the reporter's. Raises NoSuchContact, AskedEnough."""
+    if contact_id not in {each["id"] for each in contacts_of(session, report.id)}:
+        raise NoSuchContact
+    notify.ask_again(session, contact_id, now=now)
+
+
+def drop_contact(session: Session, report: Report, contact_id: UUID, *, now: dt.datetime) -> None:
+    """Tell a reporter nothing more by a contact. Raises NoSuchContact."""
+    if contact_id not in {each["id"] for each in contacts_of(session, report.id)}:
+        raise NoSuchContact
+    notify.end_for(session, report.id, contact_id, now=now)

@@ -1,6 +1,6 @@
 // Lays the picture of after over the one of before; a slider says how much of it is seen.
 "use strict";
-document.querySelectorAll("[data-compare]").forEach((box) => {
+const compare = (box) => {
   const label = box.querySelector("label"), slider = box.querySelector("input");
   const show = () => {
     box.style.setProperty("--seen", `${slider.value}%`);
@@ -17,4 +17,7 @@ document.querySelectorAll("[data-compare]").forEach((box) => {
   else slider.addEventListener("input", sharpen, { once: true });
   // A link below a slider would be followed by mistake.
   box.querySelectorAll("a").forEach((link) => link.removeAttribute("href"));
-});
+};
+const compareAll = () => document.querySelectorAll("[data-compare]:not(.over)").forEach(compare);
+compareAll();
+document.addEventListener("shown", compareAll);

@@ -155,12 +155,12 @@
         button.append(make("img", "", { src: pathname + query, alt: each.alt[document.documentElement.lang === "en" ? "en" : "zh"] }));
       }
       const text = make("span");
+      const why = each.why[document.documentElement.lang === "en" ? "en" : "zh"];
       const named = language === "en" ? each.item.name_en || each.item.name_zh : each.item.name_zh || each.item.name_en;
       const facts = [
-        fill(words.metres_away, { metres: Math.round(each.distance_m) }),
+        why,
         words[`state_${each.state}`],
         fill(words.reported_by, { count: each.reports }),
-        day.format(new Date(each.opened_at)),
       ];
       text.append(make("strong", named), make("small", facts.join(" · ")), make("em", words.same_yes));
       button.append(text);
@@ -172,10 +172,11 @@
   };
   let asked = "";
   const look = async () => {
-    const [lon, lat, datum, item] = ["lon", "lat", "datum", "item"].map((id) => find(id).value.trim());
+    const asks = ["lon", "lat", "datum", "item", "accuracy"];
+    const [lon, lat, datum, item, accuracy] = asks.map((id) => find(id).value.trim());
     const option = byCode.get(item);
     const wanted = lon && lat && option?.dataset.joining === "suggest";
-    const query = wanted ? new URLSearchParams({ lon, lat, datum, item }).toString() : "";
+    const query = wanted ? new URLSearchParams({ lon, lat, datum, item, accuracy: accuracy || 0 }).toString() : "";
     if (query === asked) return;
     asked = query;
     decide("", "");

@@ -1,0 +1,135 @@
+"""From a line of history to one delivery for everybody who is to hear of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.orm import Session, joinedload
+from uuid_utils.compat import uuid7
+
+from app.jobs import enqueue
+from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Subscription
+from app.notify.queries import OWN
+from app.notify.senders import senders
+from app.workorders.models import EventKind, TimelineEvent
+
+# What a resident hears of, where the line is public. Of the public kinds only a correction of item or place is not
+# told by itself: where it changes anything for the resident, it comes as a transfer.
+TOLD = (
+    EventKind.RECEIVED,
+    EventKind.JOINED,
+    EventKind.DISPATCHED,
+    EventKind.SIGNED,
+    EventKind.NOTE,
+    EventKind.SECURED,
+    EventKind.RULED,
+    EventKind.TRANSFERRED,
+    EventKind.HELD,
+    EventKind.RESUMED,
+    EventKind.OVERDUE,
+    EventKind.DECLINED,
+    EventKind.RECONSIDERED,
+    EventKind.MERGED,
+    EventKind.SPLIT,
+    EventKind.FIXED,
+    EventKind.OBJECTED,
+    EventKind.REWORK,
+    EventKind.REOPENED,
+    EventKind.CLOSED,
+)
+
+
+def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
+    """Queue one delivery of an event for each contact that is to hear of it; give how many are new.
+
+    Receipt and joining concern one reporter and go to that one alone, merge and split those who are moved. Everything
+    else goes to all who had subscribed before that line was written: numbers are compared, which the row's lock orders,
+    and never clocks. Whoever reported it twice, or follows what they reported, hears once, by the first of their
+    reports. What is for a contact that is not confirmed waits for that. Running it again adds nothing.
+    """
+    event = session.get(TimelineEvent, event_id, options=[joinedload(TimelineEvent.payload)], populate_existing=True)
+    if event is None or not _is_told(event):
+        return 0
+    listeners = _listeners(session, event)
+    if not listeners:
+        return 0
+    confirmed = {listener.contact_id for listener in listeners if listener.confirmed_at is not None}
+    rows = [
+        _delivery(listener, event, now if listener.contact_id in confirmed else None, now) for listener in listeners
+    ]
+    statement = insert(Delivery).on_conflict_do_nothing().returning(Delivery.id, Delivery.contact_id)
+    new = session.execute(statement, rows).all()
+    for delivery in new:
+        if delivery.contact_id in confirmed:
+            enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
+    return len(new)
+
+
+def _is_told(event: TimelineEvent) -> bool:
+    """Tell whether a line is news. A dispatch at filing is none: the receipt, written with it, names the unit."""
+    if event.kind is EventKind.DISPATCHED and not _content(event).get("by_hand"):
+        return False
+    return event.public and event.kind in TOLD
+
+
+def _content(event: TimelineEvent) -> dict[str, Any]:
+    return event.payload.content if event.payload else {}
+
+
+def _listeners(session: Session, event: TimelineEvent) -> Sequence[Row[UUID, UUID, dt.datetime | None]]:
+    """Give subscription, contact and its confirmation, one row a contact.
+
+    The contacts stay as they are until the end: a confirmation comes before this, and is seen, or after it, and finds
+    the deliveries.
+    """
+    if event.kind in OWN:
+        content = _content(event)
+        reports = [UUID(report) for report in (content.get("report"), *content.get("reports", ())) if report]
+        # By the report and not by its work order: a merge may have moved it since.
+        heard: ColumnElement[bool] = Subscription.subscriber.in_(reports)
+        heard |= Subscription.id.in_([UUID(each) for each in content.get("followers", ())])
+    else:
+        heard = (Subscription.work_order_id == event.work_order_id) & (Subscription.after_event < event.number)
+    wanted = (
+        heard,
+        Subscription.ended_at.is_(None),
+        Contact.channel.in_(senders()),
+        Contact.ended_at.is_(None),
+        Contact.erased_at.is_(None),
+    )
+    joined = select(Contact.id).join(Subscription, Subscription.contact_id == Contact.id).where(*wanted)
+    # In one order for everybody, so that two of these wait for each other instead of dying.
+    ids = session.scalars(
+        select(Contact.id).where(Contact.id.in_(joined)).order_by(Contact.id).with_for_update(read=True)
+    ).all()
+    statement = (
+        select(Subscription.id, Subscription.contact_id, Contact.confirmed_at)
+        .join(Contact, Contact.id == Subscription.contact_id)
+        .where(*wanted, Contact.id.in_(ids))
+        .ext(distinct_on(Subscription.contact_id))
+        .order_by(Subscription.contact_id, Subscription.subscriber.is_(None), Subscription.id)
+    )
+    return session.execute(statement).all()
+
+
+def _delivery(
+    listener: Row[UUID, UUID, dt.datetime | None], event: TimelineEvent, next_at: dt.datetime | None, now: dt.datetime
+) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "kind": DeliveryKind.STEP,
+        "contact_id": listener.contact_id,
+        "subscription_id": listener.id,
+        "event_id": event.id,
+        "state": DeliveryState.QUEUED,
+        "tries": 0,
+        "copies": 0,
+        "created_at": now,
+        "next_at": next_at,
+        "last_answer": "",
+    }

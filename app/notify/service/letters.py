@@ -1,0 +1,75 @@
+"""Letters to those who follow an area or an item: one a day or a week, in the morning, where there is news."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import case, select
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from app.catalogue.city import City
+from app.jobs import enqueue
+from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Pace, Subscription
+from app.notify.queries import has_news
+
+WRITTEN_AT_ONCE = 500
+
+
+def write_letters(session: Session, *, city: City, now: dt.datetime) -> int:
+    """Queue the letters that are due since this morning's time; give how many topics were looked at, 500 at most.
+
+    A letter tells of the time since the one before; without news there is none and the time is told of next time.
+    Nobody is written twice of one morning: the end of the time is the morning itself, and unique.
+    """
+    morning = last_morning(city, now)
+    # An hour less: a week in which the clocks are set forward is as long.
+    a_week_ago = morning - dt.timedelta(days=7, hours=-1)
+    due = (
+        select(Subscription)
+        .join(Subscription.contact)
+        .where(
+            Subscription.work_order_id.is_(None),
+            Subscription.ended_at.is_(None),
+            Subscription.told_until < case((Subscription.pace == Pace.WEEKLY, a_week_ago), else_=morning),
+            Contact.confirmed_at.is_not(None),
+            Contact.ended_at.is_(None),
+            Contact.erased_at.is_(None),
+        )
+        .order_by(Subscription.told_until)
+        .limit(WRITTEN_AT_ONCE)
+        .with_for_update(of=Subscription, skip_locked=True)
+    )
+    topics = session.scalars(due, execution_options={"populate_existing": True}).all()
+    for topic in topics:
+        _write(session, topic, morning, now=now)
+    session.flush()
+    return len(topics)
+
+
+def _write(session: Session, topic: Subscription, morning: dt.datetime, *, now: dt.datetime) -> None:
+    since = topic.told_until or topic.created_at
+    topic.told_until = morning
+    if not has_news(session, topic, since, morning):
+        return
+    letter = Delivery(
+        id=uuid7(),
+        kind=DeliveryKind.LETTER,
+        contact_id=topic.contact_id,
+        subscription_id=topic.id,
+        since=since,
+        until=morning,
+        state=DeliveryState.QUEUED,
+        created_at=now,
+        next_at=now,
+    )
+    session.add(letter)
+    session.flush()
+    enqueue(session, "notify.deliver", delivery_id=str(letter.id))
+
+
+def last_morning(city: City, now: dt.datetime) -> dt.datetime:
+    """Give the last moment at which letters were due: the pack's ``letter_time`` of today, or of yesterday."""
+    local = now.astimezone(city.timezone)
+    morning = dt.datetime.combine(local.date(), city.letter_time, city.timezone)
+    return morning if morning <= local else morning - dt.timedelta(days=1)

@@ -1,0 +1,205 @@
+"""Worker and database are killed at random while thousands are told: nobody is left out, nobody is told twice.
+
+DELIVERIES says how many; a run of ten thousand takes some minutes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, func, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from app.db import Session, utcnow
+from app.jobs import enqueue
+from app.notify.keys import contact_digest, seal
+from app.notify.models import Attempt, ChannelKind, Contact, Delivery, DeliveryState, Pace, Subscription
+from app.workorders.models import WorkOrder
+from app.workorders.states import EventKind
+from app.workorders.timeline import append
+from dev.cluster import Cluster
+from tests.databases import fill, settings_for
+from tests.kill.harness import Service, free_port
+from tests.make import make_work_order
+
+pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill"), pytest.mark.timeout(1500)]
+
+DELIVERIES = int(os.environ.get("DELIVERIES", "600"))
+# One kill of the database in four, and all the time while thousands go out.
+KILLS = max(12, DELIVERIES // 200)
+BETWEEN_S = (0.5, 3.0)
+SETTLE_SECONDS = 900
+
+
+@dataclass
+class Gateway:
+    """A gateway that keeps the ids: a message that it had before is refused by 409, as docs/gateway.md says."""
+
+    port: int = field(default_factory=free_port)
+    sent: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, body: bytes) -> int:
+        """Send a message on, once."""
+        said = json.loads(body)
+        time.sleep(random.uniform(0, 0.02))
+        with self.lock:
+            self.asked[said["id"]] += 1
+            if said["id"] in self.sent:
+                return 409
+            self.sent[said["id"]] += 1
+        return 200
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    gateway = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status = gateway.take(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", gateway.port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield gateway
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def service(tmp_path: Path, shared: Path, app: object) -> Iterator[Service]:  # it opens store and keys
+    """Give a service over a durable database of its own; what is told is told by the test's gateway."""
+    cluster = Cluster(tmp_path / "pg", durable=True)
+    cluster.start()
+    cluster.ensure_database("ssp_deliveries")
+    settings = settings_for(cluster.url("ssp_deliveries"), cluster.url("ssp_deliveries", "ssp_owner"), tmp_path)
+    fill("shenzhen", settings)
+    Session.configure(bind=create_engine(settings.database_url, poolclass=NullPool))
+    service = Service(cluster, settings, tmp_path)
+    try:
+        yield service
+    finally:
+        service.stop()
+        cluster.stop()
+
+
+def subscribe_many(work_order: WorkOrder, now: dt.datetime) -> None:
+    """Let thousands of confirmed phones follow a work order."""
+    with Session.begin() as session:
+        for number in range(DELIVERIES):
+            address = f"+8613{number:09d}"
+            contact = Contact(
+                channel=ChannelKind.SMS,
+                digest=contact_digest("sms", address),
+                address=seal(address),
+                language="zh",
+                created_at=now,
+                given_at=now,
+                confirmed_at=now,
+            )
+            session.add(contact)
+            session.flush()
+            session.add(
+                Subscription(
+                    contact_id=contact.id,
+                    work_order_id=work_order.id,
+                    after_event=work_order.events,
+                    pace=Pace.EACH,
+                    about={},
+                    language="zh",
+                    created_at=now,
+                )
+            )
+
+
+def start_worker(service: Service, gateway: Gateway) -> None:
+    address = f"http://127.0.0.1:{gateway.port}/send"
+    service.start("worker", SMS_GATEWAY_URL=address, GATEWAY_SECRET="whsec_" + "c2VjcmV0" * 4)
+
+
+def hurry() -> None:
+    """Let the minutes be over after which a worker and what it took count as lost; trying again is due now."""
+    early = utcnow() - dt.timedelta(hours=1)
+    with Session.begin() as session:
+        session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
+        session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'"))
+        session.execute(update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(next_at=early))
+        session.execute(update(Delivery).where(Delivery.state == DeliveryState.QUEUED).values(next_at=early))
+        for job in ("upkeep.reap", "notify.recover"):
+            enqueue(session, job, timestamp=0)
+
+
+def left() -> int:
+    with Session() as session:
+        told = session.scalars(select(func.count()).where(Delivery.state == DeliveryState.SENT)).one()
+    return DELIVERIES - told
+
+
+def test_none_is_lost_and_none_is_told_twice(service: Service, gateway: Gateway) -> None:
+    now = utcnow()
+    with Session.begin() as session:
+        work_order = make_work_order(session, now=now)
+        # At night phones are left in peace: this is urgent.
+        work_order.urgent_at = now
+        session.flush()
+        session.expunge_all()
+    subscribe_many(work_order, now)
+    with Session.begin() as session:
+        known = session.get_one(WorkOrder, work_order.id, with_for_update=True)
+        event = append(session, known, EventKind.NOTE, at=now, by="crew", content={"note": "更新"})
+        event_id = event.id
+    start_worker(service, gateway)
+
+    chance, kills = random.Random(7), Counter[str]()
+    ends = time.monotonic() + SETTLE_SECONDS
+    while kills.total() < KILLS or left():
+        assert time.monotonic() < ends, f"{left()} of {DELIVERIES} are left after {kills}"
+        time.sleep(chance.uniform(*BETWEEN_S))
+        if kills.total() < KILLS:
+            name = "database" if kills.total() % 4 == 3 else "worker"
+            service.kill(name)
+            kills[name] += 1
+        if not service.cluster.running:
+            service.cluster.start()
+        if "worker" not in service.running or service.running["worker"].poll() is not None:
+            start_worker(service, gateway)
+        if kills.total() >= KILLS:
+            with_patience(hurry)
+
+    with Session() as session:
+        deliveries = session.scalars(select(Delivery).where(Delivery.event_id == event_id)).all()
+        tries = session.scalars(select(func.count()).select_from(Attempt)).one()
+    assert len(deliveries) == DELIVERIES
+    assert {delivery.state for delivery in deliveries} == {DeliveryState.SENT}
+    assert set(gateway.sent) == {str(delivery.id) for delivery in deliveries}
+    assert max(gateway.sent.values()) == 1
+    assert kills == {"worker": KILLS - KILLS // 4, "database": KILLS // 4}
+    assert tries >= DELIVERIES
+
+
+def with_patience(work: object) -> None:
+    """Do what needs the database, which may be starting."""
+    try:
+        work()  # type: ignore[operator]
+    except DBAPIError:
+        time.sleep(1)
