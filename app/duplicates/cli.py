@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +108,12 @@ def _read(path: Path, pairs: Path | None) -> History:
     from app.duplicates.replay import read_history  # noqa: PLC0415  # beside the others
 
     try:
-        return read_history(path, pairs)
-    except (OSError, ValueError, KeyError) as refusal:
+        history = read_history(path, pairs)
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError) as refusal:
         raise click.ClickException(f"{path} cannot be read as history: {refusal}") from refusal
+    if history.left_out:
+        click.echo(f"{history.left_out:,} rows without a moment or a place of their own are left out.", err=True)
+    return history
 
 
 def _until(history: History, day: dt.datetime | None) -> History:

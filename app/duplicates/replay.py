@@ -24,6 +24,8 @@ CLOSED_DAYS = 3
 _CELL = 0.0025
 _METRES = 111_195.0
 _HOUR = 3600.0
+_AMERICAN = "%m/%d/%Y %I:%M:%S %p"
+_NORTHERNMOST = 89.0  # nearer to a pole a degree of longitude is too short to look for
 _ADDRESS = re.compile(r"^\s*(\d+)[\dA-Za-z]*(?:\s*-\s*\d+)?\s+(.*)$")
 _SPACES = re.compile(r"\s+")
 # The same columns of other cities' exports under other names.
@@ -70,13 +72,15 @@ class History(NamedTuple):
     """Requests in the order of time, and of each duplicate what it is a duplicate of.
 
     ``families`` names by one id all that are linked by labels in any direction; ``flagged`` were closed as duplicates
-    and name no parent that came first. Of neither the labels say that they are another problem.
+    and name no parent that came first. Of neither the labels say that they are another problem. ``left_out`` counts the
+    rows that could not be used.
     """
 
     requests: Sequence[Request]
     parents: Mapping[str, str]
     families: Mapping[str, str]
     flagged: frozenset[str]
+    left_out: int = 0
 
 
 class Moment(NamedTuple):
@@ -96,33 +100,37 @@ class Moment(NamedTuple):
 def read_history(path: Path, pairs: Path | None = None) -> History:
     """Read a file of requests (CSV, also gzipped), with its labels from ``pairs`` or its own column.
 
-    A row without a moment or a place is left out, and one whose place is a default point. Only pairs whose parent came
-    first count: one whose parent is in the file and came later, or by the pairs' own ``hours_after_parent``, is none.
+    A row without a moment or a place is left out and counted, so is one whose place is a default point. Only pairs
+    whose parent came first count: one whose parent is in the file and came later, or by the pairs' own
+    ``hours_after_parent``, is none.
     Raises ValueError, in words for whoever gave the file, where a column is missing or no row can be used.
     """
     rows: list[Request] = []
     labels: dict[str, tuple[str, float]] = {}
     flagged: set[str] = set()
+    left_out = 0
     with _open(path) as file:
         table = csv.DictReader(file)
         columns = _columns(table.fieldnames or ())
         for row in table:
-            request = _request(row, columns)
-            if request is not None:
+            field = {ours: (row.get(theirs) or "").strip() for ours, theirs in columns.items()}
+            request = _request(field)
+            if request is None:
+                left_out += 1
+            else:
                 rows.append(request)
-            parent = row.get(columns.get("parent", ""), "")
-            if row.get(columns.get("flag", ""), "").strip().lower() in _YES:
-                flagged.add(row[columns["id"]])
-            if parent:
-                labels[row[columns["id"]]] = parent, 0.0
+            if field.get("flag", "").lower() in _YES:
+                flagged.add(field["id"])
+            if field.get("parent"):
+                labels[field["id"]] = field["parent"], 0.0
     if pairs is not None:
         labels = _read_pairs(pairs)
     if not rows:
-        raise ValueError(f"{path} has no row with a moment and a place.")
+        raise ValueError(f"none of its {left_out} rows has a moment, like 2011-07-01 13:32:33, and a place in degrees.")
     rows.sort(key=lambda request: (request.opened, request.id))
     parents = _forward(rows, {child: parent for child, (parent, hours) in labels.items() if hours >= 0})
     families = _families({child: parent for child, (parent, _) in labels.items()})
-    return History(rows, parents, families, frozenset((flagged | set(labels)) - set(parents)))
+    return History(rows, parents, families, frozenset((flagged | set(labels)) - set(parents)), left_out)
 
 
 def _open(path: Path) -> TextIO:
@@ -144,13 +152,15 @@ def _columns(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _request(row: Mapping[str, str], columns: Mapping[str, str]) -> Request | None:
-    field = {ours: (row.get(theirs) or "").strip() for ours, theirs in columns.items()}
+def _request(field: Mapping[str, str]) -> Request | None:
     if field.get("default", "").lower() in _YES:
         return None
     try:
         opened, lat, lon = _seconds(field["opened"]), float(field["lat"]), float(field["lon"])
+        closed = _seconds(field["closed"]) if field.get("closed") else math.inf
     except ValueError:
+        return None
+    if not (abs(lat) <= _NORTHERNMOST and abs(lon) <= 180):  # noqa: PLR2004  # so that nan is none either
         return None
     address = _SPACES.sub(" ", field.get("address", "")).lower()
     number = _ADDRESS.match(address)
@@ -158,7 +168,7 @@ def _request(row: Mapping[str, str], columns: Mapping[str, str]) -> Request | No
     return Request(
         id=field["id"],
         opened=opened,
-        closed=_seconds(field["closed"]) if field.get("closed") else math.inf,
+        closed=closed,
         item=field["item"],
         group=field.get("group", ""),
         unit=field.get("unit", ""),
@@ -172,7 +182,9 @@ def _request(row: Mapping[str, str], columns: Mapping[str, str]) -> Request | No
 
 
 def _seconds(text: str) -> float:
-    """Read a moment as its own clock shows it: history of one city has one clock."""
+    """Read a moment as its own clock shows it: history of one city has one clock. Some exports have American dates."""
+    if "/" in text:
+        return dt.datetime.strptime(text, _AMERICAN).replace(tzinfo=dt.UTC).timestamp()
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
 
 
@@ -180,7 +192,9 @@ def _read_pairs(path: Path) -> dict[str, tuple[str, float]]:
     with _open(path) as file:
         table = csv.DictReader(file)
         names = table.fieldnames or ()
-        child, parent = (next(name for name in theirs if name in names) for theirs in (_CHILD, _PARENT))
+        child, parent = (next((name for name in theirs if name in names), None) for theirs in (_CHILD, _PARENT))
+        if child is None or parent is None:
+            raise ValueError(f"{path.name} has no columns child_id and parent_id; it has {', '.join(names)}.")
         return {row[child]: (row[parent], float(row.get("hours_after_parent") or 0)) for row in table}
 
 

@@ -110,16 +110,21 @@ def test_of_those_that_labels_link_in_another_way_nothing_is_known(tmp_path: Pat
     assert unknown == {"child"}
 
 
-def test_default_points_and_rows_without_a_place_or_a_moment_are_left_out(tmp_path: Path) -> None:
+def test_default_points_and_rows_without_a_place_or_a_moment_are_left_out_and_counted(tmp_path: Path) -> None:
     history = read(
         tmp_path,
         line("good", "01 10:00:00"),
         line("default", "02 10:00:00", default="1"),
         line("nowhere", "02 10:00:00").replace("42.3", ""),
         line("never", "02 10:00:00").replace("2011-07-02", "soon"),
+        line("no number", "02 10:00:00").replace("42.3", "nan"),
+        line("beyond", "02 10:00:00", lat=-271.1),
+        line("unclear end", "02 10:00:00", "soon"),
+        "cut off,2011-07-02\n",
     )
 
     assert [one.id for one in history.requests] == ["good"]
+    assert history.left_out == 7
 
 
 def test_a_crowd_is_seen_from_its_near_side(tmp_path: Path) -> None:
@@ -136,8 +141,8 @@ def test_columns_of_other_cities_are_known(tmp_path: Path) -> None:
     history = read(
         tmp_path,
         "1,2024-05-01T10:00:00,,Noise,NYPD,10 Elm St,40.7,-74,MOBILE\n",
-        "2,2024-05-01T11:00:00,,Noise,NYPD,10 Elm St,40.7,-74,MOBILE\n",
-        header="Unique Key,Created Date,Closed Date,Complaint Type,Agency,Incident Address,Latitude,Longitude,"
+        "2,05/01/2024 11:00:00 AM,,Noise,NYPD,10 Elm St,40.7,-74,MOBILE\r\n",
+        header="\ufeffUnique Key,Created Date,Closed Date,Complaint Type,Agency,Incident Address,Latitude,Longitude,"
         "Open Data Channel Type\n",
     )
 
@@ -149,8 +154,17 @@ def test_columns_of_other_cities_are_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [("id,item\n", "opened, lat, lon|lat, lon, opened"), (HEADER, "no row with a moment and a place")],
+    [("id,item\n", "opened, lat, lon|lat, lon, opened"), (HEADER, "none of its 0 rows has a moment")],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_words(tmp_path: Path, header: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         read(tmp_path, header=header)
+
+
+def test_pairs_without_their_columns_are_refused_in_words(tmp_path: Path) -> None:
+    path, pairs = tmp_path / "requests.csv", tmp_path / "pairs.csv"
+    path.write_text(HEADER + line("good", "01 10:00:00"))
+    pairs.write_text("mine,yours\n1,2\n")
+
+    with pytest.raises(ValueError, match=r"pairs.csv has no columns child_id and parent_id; it has mine, yours"):
+        read_history(path, pairs)
