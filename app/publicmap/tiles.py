@@ -13,7 +13,7 @@ from app.publicmap.filters import Wanted
 from app.publicmap.grid import CELLS_UNTIL, Tile
 
 # Up to here a tile with too many work orders shows cells.
-DENSE_UNTIL = 15
+DENSE_UNTIL = 16
 DISTRICTS_UNTIL, STREETS_FROM, ASSETS_FROM = 12, 11, 15
 GROUND_KEPT = 4000
 PICTURES = "/api/v1/public/work-orders/"

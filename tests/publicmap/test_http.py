@@ -145,17 +145,20 @@ def test_above_the_cells_each_work_order_is_shown(three: list[str], client: Flas
     }
 
 
-def test_many_in_a_tile_become_cells_up_to_zoom_15(
+def test_many_in_a_tile_become_cells_up_to_zoom_16(
     three: list[str], client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.publicmap.tile_queries.TOO_MANY", 1)
+    alone = len(draw(client, 16)["work_orders"])
+    monkeypatch.setattr("app.publicmap.tile_queries.TOO_MANY", 0)
 
     dense = draw(client, 14)
 
     assert "work_orders" not in dense
     assert total(dense["cells"]) == len(ids(client))
     assert total(draw(client, 14, "item=B0121")["cells"]) == 2
-    assert len(draw(client, 16)["work_orders"]) == 1
+    assert total(draw(client, 16)["cells"]) == alone == 1
+    assert total(draw(client, 16, "item=B0121")["cells"]) == alone
+    assert len(draw(client, 17)["work_orders"]) == alone
 
 
 def test_areas_lie_beneath(three: list[str], client: FlaskClient) -> None:
