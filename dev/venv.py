@@ -11,6 +11,7 @@ from pathlib import Path
 from dev.console import Refusal, follow, say
 from dev.places import PROGRAMS, ROOT, VENV
 
+INSTALLER = ROOT / "requirements-installer.txt"
 RUNTIME = ROOT / "requirements.txt"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
 LOOKED_AT = re.compile(r"(?:Collecting|Requirement already satisfied:) ([^\s;=<>\[(]+)")
@@ -42,9 +43,13 @@ def stamp(venv: Path, name: str, mark: str) -> None:
 
 
 def ensure(*, development: bool) -> None:
-    """Make the environment hold what runs the service and, if asked, what tests it. Quick when it does."""
+    """Make the environment hold what runs the service and, if asked, what tests it. Quick when it does.
+
+    The pinned pip of ``requirements-installer.txt`` is installed first and installs the rest: pip before 24 refuses a
+    hashed lock in which one package is pinned and another asks for an extra of it, once the pin is not the newest.
+    """
     wanted = {"run": [RUNTIME]} | ({"tests": [RUNTIME, DEVELOPMENT]} if development else {})
-    marks = {name: fingerprint(files) for name, files in wanted.items()}
+    marks = {name: fingerprint([INSTALLER, *files]) for name, files in wanted.items()}
     if all(is_stamped(VENV, name, mark) for name, mark in marks.items()):
         return
     if not _works():
@@ -54,15 +59,21 @@ def ensure(*, development: bool) -> None:
         )
         if made.returncode:
             raise Refusal(f"{VENV} cannot be made: {_last_line(made.stderr or made.stdout)}")
+    _install_locked([INSTALLER])
     files = list(wanted.values())[-1]
     total = len({name for file in files for name in PINNED.findall(file.read_text(encoding="utf-8"))})
     say(f"Installing {total} Python packages, those of {' and '.join(file.name for file in files)}")
+    _install_locked(files, total=total)
+    for name, mark in marks.items():
+        stamp(VENV, name, mark)
+
+
+def _install_locked(files: Iterable[Path], *, total: int = 1) -> None:
+    """Install the packages of lock files by the environment's own pip; `total` is how many there are."""
     listed = [word for file in files for word in ("-r", str(file))]
     pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--require-hashes"]
     env = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     follow([*pip, *listed], step=LOOKED_AT, total=total, landmark="Installing collected packages", env=env)
-    for name, mark in marks.items():
-        stamp(VENV, name, mark)
 
 
 def _works() -> bool:
