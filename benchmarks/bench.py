@@ -37,7 +37,7 @@ from benchmarks.site import Site
 from benchmarks.web import Server
 from dev.cluster import Cluster
 from dev.console import Refusal, say
-from dev.places import ROOT
+from dev.places import shared_data
 
 DRAWN = 1000
 DATABASE = "ssp_bench_{}"
@@ -82,7 +82,7 @@ class _Pictures:
 
 
 def _pictures(cluster: Cluster, scale: Scale, tell: Callable[[str], None], ending: ExitStack) -> _Pictures:
-    made = measure_renditions(ROOT.parent / "shared", scale.rounds, large=scale is not TINY, tell=tell)
+    made = measure_renditions(shared_data(), scale.rounds, large=scale is not TINY, tell=tell)
     tell(f"{scale.photos:,} photos")
     photos = make_photos(cluster, PHOTOS, scale.photos, scale.asked_photos, ground=GROUND)
     ending.callback(photos.engine.dispose)

@@ -20,7 +20,7 @@ from benchmarks.seeds import file_seeds
 from dev import environment
 from dev.cluster import SUPERUSER, Cluster
 from dev.console import Refusal
-from dev.places import PROGRAMS, ROOT
+from dev.places import PROGRAMS, ROOT, shared_data
 
 GROUND = "ssp_bench_ground"
 CITY = "cities/shenzhen"
@@ -44,7 +44,7 @@ def settings_for(cluster: Cluster, database: str, folder: Path) -> dict[str, str
 
 def city_folder(given: Mapping[str, str]) -> Path:
     """Give the pack to measure on: CITY, else the real Shenzhen where it is, else the built-in one."""
-    real = ROOT.parent / "shared" / CITY
+    real = shared_data() / CITY
     return (ROOT / given["CITY"]).resolve() if given.get("CITY") else real if real.is_dir() else ROOT / CITY
 
 

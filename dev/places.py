@@ -18,6 +18,18 @@ SOCKET_ROOM = 90  # bytes: a socket's path must fit 107, of which PostgreSQL tak
 NAME_ROOM = 63  # bytes of a PostgreSQL identifier
 
 
+def shared_data(root: Path = ROOT) -> Path:
+    """Return ../shared, the folder of test data, whether it exists or not.
+
+    It lies beside the checkout; for a linked worktree of git also beside the main checkout.
+    """
+    beside, link = root.parent / "shared", root / ".git"
+    if beside.is_dir() or not link.is_file():
+        return beside
+    metadata = Path(link.read_text().removeprefix("gitdir:").strip())  # MAIN/.git/worktrees/NAME
+    return metadata.parents[3] / "shared"
+
+
 def digest(text: str) -> str:
     """Return ten characters that stand for a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:10]

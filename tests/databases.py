@@ -19,9 +19,9 @@ from app import db
 from app.commands import alembic_config
 from app.config import Settings
 from dev.cluster import Cluster
+from dev.places import ROOT, shared_data
 
-ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
+SHARED = shared_data()
 SECRET = "made-up-secret-key-for-tests-only-0123456789"
 
 

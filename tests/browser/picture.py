@@ -23,11 +23,11 @@ from benchmarks.web import HOST, Server
 from dev import environment
 from dev.cluster import Cluster
 from dev.console import Refusal, say, warn
-from dev.places import ROOT, VAR, city_code, database_name
+from dev.places import ROOT, VAR, city_code, database_name, shared_data
 from tests.browser.conftest import CHROMIUM, FLAGS
 
 PICTURE = ROOT / "docs" / "pictures" / "map.webp"
-PACK = ROOT.parent / "shared" / "cities" / "boston"
+PACK = shared_data() / "cities" / "boston"
 PLACE = "11.3/42.3150/-71.0750"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 MOST_BYTES = 300_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.console import Refusal
-from dev.places import SOCKET_ROOM, aside, city_code, database_name, require_writable, socket_folder
+from dev.places import SOCKET_ROOM, aside, city_code, database_name, require_writable, shared_data, socket_folder
 
 
 def test_a_socket_lies_beside_its_data_when_the_path_is_short() -> None:
@@ -86,3 +86,21 @@ def test_a_writable_folder_is_made_and_left_empty(tmp_path: Path) -> None:
     require_writable(tmp_path / "new" / "var")
 
     assert list((tmp_path / "new" / "var").iterdir()) == []
+
+
+def test_a_linked_worktree_finds_the_test_data_beside_the_main_checkout(tmp_path: Path) -> None:
+    main, linked = tmp_path / "main", tmp_path / "elsewhere" / "linked"
+    for folder in (main / ".git" / "worktrees" / "linked", linked, tmp_path / "shared"):
+        folder.mkdir(parents=True)
+    (linked / ".git").write_text(f"gitdir: {main / '.git' / 'worktrees' / 'linked'}\n")
+
+    assert shared_data(main) == shared_data(linked) == tmp_path / "shared"
+
+
+def test_test_data_beside_a_worktree_come_first(tmp_path: Path) -> None:
+    linked = tmp_path / "elsewhere" / "linked"
+    for folder in (linked, linked.parent / "shared"):
+        folder.mkdir(parents=True)
+    (linked / ".git").write_text("gitdir: /srv/main/.git/worktrees/linked\n")
+
+    assert shared_data(linked) == linked.parent / "shared"
