@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV := $(PYTHON) -m dev
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check fmt lint types bench docs fuzz-media lock clean stop reset
+.PHONY: help setup run install test test-fast check fmt lint types bench docs fuzz-media lock clean stop reset
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -12,6 +12,9 @@ setup: ## install what is missing: Debian packages, .venv
 
 run: ## start the service with its database: PORT, HOST, CITY (a pack's path), DATABASE_URL
 	@$(DEV) run
+
+install: ## install the service for good: systemd units, as root; LOCAL_DATABASE=1 makes a database on this machine too
+	@$(DEV) install
 
 test: ## run all tests; ARGS go to pytest
 	@$(DEV) test $(ARGS)

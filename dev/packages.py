@@ -40,10 +40,11 @@ def missing(needs: Iterable[Need]) -> list[str]:
     return list(dict.fromkeys(name for need in needs if not need.present() for name in need.packages()))
 
 
-def needs(*, server: bool, browser: bool, load: bool = False) -> list[Need]:
+def needs(*, server: bool, browser: bool, load: bool = False, production: bool = False) -> list[Need]:
     """Return what is needed.
 
-    Always a venv, with `server` PostgreSQL, with `browser` what the browser tests drive, with `load` nginx and wrk.
+    Always a venv, with `server` PostgreSQL, with `browser` what the browser tests drive and the tests of the units
+    need, with `load` nginx and wrk, with `production` what backups need.
     """
     found = [Need(lambda: ["python3-venv"], _can_make_venv)]
     if server:
@@ -53,6 +54,10 @@ def needs(*, server: bool, browser: bool, load: bool = False) -> list[Need]:
         # Playwright's driver is a Node.js that a bare Debian cannot start without it.
         found.append(Need(lambda: ["libatomic1"], lambda: any(LIBRARIES.glob("*/libatomic.so.1"))))
         found.append(Need(lambda: ["fonts-noto-cjk"], lambda: any(CHINESE_FONTS.glob("NotoSansCJK*"))))
+        found.append(Need(lambda: ["systemd"], lambda: shutil.which("systemd-analyze") is not None))
+    if production or browser:
+        found.append(Need(lambda: ["rsync"], lambda: shutil.which("rsync") is not None))
+        found.append(Need(lambda: ["postgresql-client"], lambda: shutil.which("pg_dump") is not None))
     if load:
         found.append(Need(lambda: ["nginx-light"], NGINX.exists))
         found.append(Need(lambda: ["wrk"], lambda: shutil.which("wrk") is not None))
@@ -70,9 +75,9 @@ def postgres_version(installed: Sequence[int], offered: Sequence[int]) -> int:
     return max(both) if both else min(fit, default=postgres.OLDEST)
 
 
-def ensure(*, server: bool, browser: bool, load: bool = False) -> None:
+def ensure(*, server: bool, browser: bool, load: bool = False, production: bool = False) -> None:
     """Install the packages that are missing, or refuse with the line that does it. Quick when none is."""
-    every = needs(server=server, browser=browser, load=load)
+    every = needs(server=server, browser=browser, load=load, production=production)
     wanted = missing(every)
     if not wanted:
         return

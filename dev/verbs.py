@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from dev import checks, environment, run, setup, stop
+from dev import checks, environment, production, run, setup, stop
 from dev.cluster import APP, OWNER, SUPERUSER, main_cluster, scratch_cluster
 from dev.console import Refusal, warn
 from dev.environment import Plan
@@ -71,6 +71,7 @@ def _psql(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
 HELP = {
     "setup": "install what is missing: Debian packages, .venv",
     "run": "start the service with its database (PORT, HOST, CITY, DATABASE_URL)",
+    "install": "install the service as systemd units (as root; LOCAL_DATABASE=1 for a database on this machine)",
     "test": "run the tests; further words go to pytest",
     "lint": "check form, lint and imports",
     "fmt": "format the code",
@@ -90,6 +91,7 @@ TAKES_MORE = {"test", "bench", "fuzz-media", "picture", "lock", "psql"}
 VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {
     "setup": _setup,
     "run": lambda _, __: run.run(),
+    "install": lambda _, __: production.install(),
     "test": lambda arguments, rest: checks.test(rest, fast=arguments.fast),
     "lint": lambda _, __: checks.lint(),
     "fmt": lambda _, __: checks.form(),
