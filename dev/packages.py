@@ -21,6 +21,9 @@ NGINX = Path("/usr/sbin/nginx")
 UNITS = Path("/etc/systemd/system")
 CHINESE_FONTS = Path("/usr/share/fonts/opentype/noto")
 
+POSTGIS = re.compile(r"postgresql-(\d+)-postgis-\d+")
+ANY_POSTGIS = "postgresql-postgis"
+
 STEP = re.compile(r"((?:Get:\d+|Unpacking|Setting up) .{0,60})")
 TOTAL = re.compile(r"(\d+) newly installed")
 WAIT = ("-o", "DPkg::Lock::Timeout=300")  # seconds, when another installation is at work
@@ -64,15 +67,18 @@ def needs(*, server: bool, browser: bool, load: bool = False, production: bool =
     return found
 
 
-def postgres_version(installed: Sequence[int], offered: Sequence[int]) -> int:
-    """Return the PostgreSQL version to install PostGIS for.
+def server_packages(installed: Sequence[int], offered: Sequence[str]) -> list[str]:
+    """Return the packages of PostgreSQL with PostGIS, given the versions installed and the names of PostGIS offered.
 
-    The newest one that is installed and for which PostGIS is offered; else the oldest that is offered and will do,
-    which is the one that this Debian is made for.
+    They are for the newest version that is installed and for which PostGIS is offered; else for the oldest that is
+    offered and new enough, which is the one that this Debian is made for. Where nothing fits, the package that
+    depends on what this Debian has.
     """
-    fit = [version for version in offered if version >= postgres.OLDEST]
+    extensions = {int(found[1]): name for name in offered if (found := POSTGIS.fullmatch(name))}
+    fit = [version for version in extensions if version >= postgres.OLDEST]
     both = [version for version in installed if version in fit]
-    return max(both) if both else min(fit, default=postgres.OLDEST)
+    version = max(both) if both else min(fit, default=None)
+    return [ANY_POSTGIS] if version is None else [f"postgresql-{version}", extensions[version]]
 
 
 def ensure(*, server: bool, browser: bool, load: bool = False, production: bool = False) -> None:
@@ -103,20 +109,19 @@ def _install(root: Sequence[str], packages: Sequence[str]) -> None:
 
 
 def _server_packages() -> list[str]:
-    version = postgres_version([server.version for server in postgres.installed()], _offered_versions())
-    return [f"postgresql-{version}", f"postgresql-{version}-postgis-3"]
+    return server_packages([server.version for server in postgres.installed()], _offered())
 
 
 def _can_make_venv() -> bool:
     return importlib.util.find_spec("ensurepip") is not None
 
 
-def _offered_versions() -> list[int]:
+def _offered() -> list[str]:
     if shutil.which("apt-cache") is None:
         return []
-    command = ["apt-cache", "search", "--names-only", r"^postgresql-[0-9]+-postgis-3$"]
+    command = ["apt-cache", "search", "--names-only", "^postgresql-[0-9]+-postgis-"]
     offered = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return [int(version) for version in re.findall(r"^postgresql-(\d+)-", offered, re.MULTILINE)]
+    return [line.split(" ")[0] for line in offered.splitlines()]
 
 
 def _as_root(packages: Sequence[str]) -> list[str]:

@@ -62,7 +62,7 @@ def server_for(data: Path) -> Server:
             return server
     raise Refusal(
         f"The data in {data} are of PostgreSQL {version}, which is not installed with PostGIS. "
-        f"Install postgresql-{version}-postgis-3, or delete the data with make reset."
+        f"Install PostGIS for PostgreSQL {version}, or delete the data with make reset."
     )
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dev.packages import Need, missing, needs, postgres_version
+import pytest
+
+from dev.packages import Need, missing, needs, server_packages
 
 
 def need(*packages: str, present: bool) -> Need:
@@ -29,21 +31,33 @@ def test_packages_are_looked_up_only_when_they_are_missing() -> None:
     assert missing([Need(fail, lambda: True)]) == []
 
 
+def offer(*versions: int, postgis: int = 3) -> list[str]:
+    scripts = [f"postgresql-{version}-postgis-{postgis}-scripts" for version in versions]
+    return [*scripts, *(f"postgresql-{version}-postgis-{postgis}" for version in versions)]
+
+
 def test_a_server_that_is_there_gets_its_postgis() -> None:
-    assert postgres_version([16, 15], [15, 16, 17]) == 16
+    assert server_packages([16, 15], offer(15, 16, 17)) == ["postgresql-16", "postgresql-16-postgis-3"]
 
 
 def test_a_server_without_postgis_on_offer_is_left_alone() -> None:
-    assert postgres_version([18], [15]) == 15
+    assert server_packages([18], offer(15)) == ["postgresql-15", "postgresql-15-postgis-3"]
 
 
-def test_a_bare_system_gets_what_its_debian_is_made_for() -> None:
-    assert postgres_version([], [17]) == 17
-    assert postgres_version([], [13, 15, 17]) == 15
+@pytest.mark.parametrize(
+    ("offered", "chosen"), [([15], 15), ([17], 17), ([19], 19), ([13, 15, 17], 15), ([17, 16], 16)]
+)
+def test_a_bare_system_gets_what_its_debian_is_made_for(offered: list[int], chosen: int) -> None:
+    assert server_packages([], offer(*offered)) == [f"postgresql-{chosen}", f"postgresql-{chosen}-postgis-3"]
 
 
-def test_without_package_lists_the_name_of_debian_12_is_tried() -> None:
-    assert postgres_version([], []) == 15
+def test_the_next_postgis_is_taken_by_the_name_that_it_has() -> None:
+    assert server_packages([], offer(17, postgis=4)) == ["postgresql-17", "postgresql-17-postgis-4"]
+
+
+@pytest.mark.parametrize("offered", [[], offer(13, 14)])
+def test_where_no_version_fits_debian_is_asked_for_its_own(offered: list[str]) -> None:
+    assert server_packages([], offered) == ["postgresql-postgis"]
 
 
 def test_the_load_test_alone_wants_nginx() -> None:
