@@ -80,7 +80,7 @@ def lock(words: Sequence[str]) -> None:
     setup.ensure(development=True, server=False)
     form = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
     header = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
-    for name in ("requirements-installer", "requirements", "requirements-dev"):
+    for name in ("requirements", "requirements-installer", "requirements-dev"):
         say(f"Compiling {name}.txt")
         must(["uv", "pip", "compile", *form, *header, *words, "-o", f"{name}.txt", f"{name}.in"])
 

@@ -131,9 +131,7 @@ def _train(history: History, version: str, **more: Any) -> Trained:
 
         return train(history, version=version, **more)
     except ImportError as refusal:
-        message = (
-            f"{refusal}. Training wants the tools of requirements-dev.txt: make setup, or pip install scikit-learn."
-        )
+        message = f"{refusal}. Training needs requirements-dev.txt: python3 -m dev setup --tests"
         raise click.ClickException(message) from refusal
     except ValueError as refusal:
         raise click.ClickException(str(refusal)) from refusal
