@@ -30,9 +30,7 @@ UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around the
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the application; without ``settings`` they are read from the environment. Raises SettingsFault."""
     # Imported here: the children that decode photos import this package and must stay small.
-    from flask import Flask
-
-    from app.api import blueprint, edge, problems
+    from app.api import blueprint, edge, errors
     from app.config import Settings
     from app.db import utcnow
     from app.logs import start_logs
@@ -40,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     settings = settings or Settings.from_environment()
     start_logs(settings.log_level)
-    app = Flask(__name__, static_folder=None)
+    app = errors.Application(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=UPLOAD_BYTES,
         SETTINGS=settings,
@@ -52,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["authenticator"] = _authenticate
     app.extensions["clock"] = utcnow
     app.extensions["check_upload"] = check_size
-    problems.install(app)
+    errors.install(app)
     edge.install(app, trusted_proxies=settings.trusted_proxies, live_url=settings.live_url)
     api = blueprint.make_api(app)
     for name in ROUTES:

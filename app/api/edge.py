@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from uuid_utils.compat import uuid7
+from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.api.rule import matched_rule
 from app.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -48,16 +50,22 @@ def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     request_id.set(given if _GIVEN_ID.fullmatch(given) else str(uuid7()))
     g.began = time.perf_counter()
+    if "\x00" in request.path:
+        raise NotFound  # nothing has such a name, neither in the database nor in the file system
 
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_id.get()
     for name, value in current_app.extensions["headers"].items():
         response.headers.setdefault(name, value)
-    # The rule and not the path: a path may hold a secret link.
-    rule = request.url_rule.rule if request.url_rule else "(none)"
     took = round(1000 * (time.perf_counter() - g.began), 1) if "began" in g else None
     log.info(
-        "request", extra={"method": request.method, "route": rule, "status": response.status_code, "milliseconds": took}
+        "request",
+        extra={
+            "method": request.method,
+            "route": matched_rule(),
+            "status": response.status_code,
+            "milliseconds": took,
+        },
     )
     return response

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg.errors
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 from marshmallow import INCLUDE, Schema, fields
 from marshmallow.exceptions import SCHEMA
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from app.api.rule import matched_rule
 from app.errors import BadRequest, Conflict, Problem, Unavailable
 from app.logs import request_id
 
@@ -162,17 +163,26 @@ def from_data(error: DataError) -> Response:
 
 
 def from_anything(error: Exception) -> Response:
-    """Log what nobody foresaw and say no more than the request's id."""
-    log.error("unforeseen error", exc_info=error)
+    """Log what nobody foresaw, by the rule and not by the path, and say no more than the request's id."""
+    log.error("unforeseen error", exc_info=error, extra={"route": matched_rule()})
     return render("problem", Problem.title, 500, "Tell us the value of `instance`; our logs have it.")
 
 
-def install(app: Flask) -> None:
-    """Register the handlers, most special first."""
-    app.register_error_handler(Problem, from_problem)
-    app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(IntegrityError, from_constraint)
-    app.register_error_handler(DataError, from_data)
-    for kind in (OperationalError, InterfaceError, PoolTimeout):
-        app.register_error_handler(kind, from_database)
-    app.register_error_handler(Exception, from_anything)
+def from_error(error: Exception) -> Response:
+    """Write any error as a problem, by the nearest of its kinds."""
+    write = next(write for kind, write in _WRITERS if isinstance(error, kind))
+    answer: Response = write(error)
+    return answer
+
+
+# The most special first.
+_WRITERS: tuple[tuple[type[Exception], Any], ...] = (
+    (Problem, from_problem),
+    (HTTPException, from_http),
+    (IntegrityError, from_constraint),
+    (DataError, from_data),
+    (OperationalError, from_database),
+    (InterfaceError, from_database),
+    (PoolTimeout, from_database),
+    (Exception, from_anything),
+)

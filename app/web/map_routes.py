@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from app.api.clock import now
 from app.api.guard import public
 from app.db import Reading
-from app.errors import Unprocessable
+from app.errors import Problem, Unprocessable
 from app.geo.models import Area, Level
 from app.media import cards, pairs
 from app.media import service as media
@@ -25,10 +25,11 @@ from app.publicmap.filters import Wanted
 from app.publicmap.grid import Period, Shown
 from app.reports.service.pair import public_pair
 from app.web import files
+from app.web.error_pages import show_again_by
 from app.web.map_asked import again, read_asked
 from app.web.policy import allow_style
 from app.web.texts import TEXTS
-from app.web.words import credit, say
+from app.web.words import credit, explain, say
 from app.workorders.queries import find_work_order
 
 blp = Blueprint("map", __name__, url_prefix="/map")
@@ -45,6 +46,7 @@ _SCRIPT_WORDS = (
 @public
 def show() -> Response:
     """Show the map, the filters, the list, and in the panel the work order that ``w`` names."""
+    show_again_by(_list_problem)
     asked, left_out = read_asked()
     wanted = Wanted.of(asked)
     chosen = request.args.get("w", "")
@@ -82,6 +84,7 @@ def show() -> Response:
 @public
 def lines() -> Response:
     """Show the list of the map by itself, for the script that lets it follow the map and asks again."""
+    show_again_by(_list_problem)
     asked, _ = read_asked()
     wanted = Wanted.of(asked)
     with Reading() as session:
@@ -138,13 +141,7 @@ def card(public_id: str) -> Response:
     return response
 
 
-@blp.errorhandler(NotOnMap)
-def not_on_map(_: NotOnMap) -> Any:
-    """Say in plain words that there is no such work order."""
-    return render_template("missing.html"), 404
-
-
-@blp.errorhandler(Unprocessable)
-def no_such_page(_: Unprocessable) -> Any:
-    """Say in plain words that a page of the list is not there."""
-    return render_template("sorry.html", says=say("map_no_page"), then=url_for("web.map.show", lang=g.language)), 422
+def _list_problem(problem: Problem) -> str:
+    """Say in plain words that a page of the list is not there, and where the map is."""
+    says = say("map_no_page") if isinstance(problem, Unprocessable) else explain(problem)
+    return render_template("sorry.html", says=says, then=url_for("web.map.show", lang=g.language))

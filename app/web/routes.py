@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
-from flask import Response as Page
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as SessionType
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from app.api import problems as answers
 from app.api.clock import now
+from app.api.errors import set_pages
 from app.api.guard import public
 from app.api.ratelimit import count_request
 from app.api.uploads import read_each
-from app.catalogue.city import Channel, current_city
+from app.catalogue.city import Channel
 from app.catalogue.models import Item, Joining
 from app.catalogue.queries import list_items
 from app.catalogue.service import get_item
 from app.db import Reading, Session
-from app.errors import Problem, TooLarge, Unavailable
+from app.errors import Problem
 from app.fieldwork.service import Brought
 from app.geo.datums import Datum, to_wgs84
 from app.geo.types import Point
@@ -36,7 +33,7 @@ from app.media.queries import find_photos
 from app.notify import keys
 from app.notify.push import public_key
 from app.reports import service
-from app.reports.errors import KeyReused, NoSuchReport
+from app.reports.errors import KeyReused
 from app.reports.queries import POOR, Similar, find_similar, was_filed
 from app.reports.suggesting import Question
 from app.reports.views import show_thumbnail, show_track, version_of
@@ -44,11 +41,14 @@ from app.web import data_routes, feed_routes, files, map_routes, sitemap_routes,
 from app.web.answers import Answer, Step, Thanks, stand, was_taken
 from app.web.catalogue import problem_kinds
 from app.web.draft import Draft, accept_each
+from app.web.error_pages import ERROR_PAGES, show_again_by
+from app.web.visit import begin_visit
 from app.workorders.errors import IllegalMove
 from app.workorders.states import EventKind
 
 blp = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 blp.after_request(files.set_caching)
+blp.record_once(lambda state: set_pages(state.app.extensions, ERROR_PAGES))
 blp.add_app_template_filter(words.name_of, "named")
 blp.add_app_template_filter(words.local, "local")
 blp.register_blueprint(telling_routes.blp)
@@ -61,15 +61,11 @@ blp.register_blueprint(sitemap_routes.blp)
 @blp.before_request
 def begin() -> None:
     """Find the language of the request and the city; a static file needs neither."""
-    if request.endpoint == "web.static":
-        return
-    g.city, g.language = None, words.guess_language()
-    with Reading() as session:
-        g.city = current_city(session)
-    g.language = words.choose_language(g.city)
+    if request.endpoint != "web.static":
+        begin_visit()
 
 
-@blp.context_processor
+@blp.app_context_processor
 def vocabulary() -> dict[str, Any]:
     """Give the templates their words."""
     return {
@@ -95,7 +91,8 @@ def form() -> str:
 @public
 def file() -> Response | str:
     """Take the form: keep its photos, ask whether it is one of those nearby, file it, show how to follow it."""
-    g.draft = draft = Draft.read(request.form)
+    draft = Draft.read(request.form)
+    show_again_by(partial(_form_again, draft))
     count_request(current_app.config["REPORTS_PER_MINUTE"])
     _keep_photos(draft)
     fields = draft.fields(g.language)
@@ -164,77 +161,29 @@ def problems() -> str:
     return render_template("problems.html", kinds=problem_kinds())
 
 
-@blp.errorhandler(NoSuchReport)
-def no_such_report(_: NoSuchReport) -> tuple[str, int]:
-    """Say in plain words that the link leads nowhere."""
-    return render_template("missing.html"), 404
+def _form_again(draft: Draft, problem: Problem) -> str:
+    """Show the form with what was typed, the photos that were kept, and what is missing."""
+    if isinstance(problem, KeyReused):
+        draft.key = uuid4()  # who sends it again after having read why means another report
+    return _form(draft, problem)
 
 
-@blp.errorhandler(IllegalMove)
-@blp.errorhandler(NoSuchPhoto)
-def sent_before(problem: IllegalMove | NoSuchPhoto) -> Response:
-    """Thank who sent one objection twice, as the first time; everybody else learns what is wrong."""
-    draft = g.get("draft")
-    if isinstance(draft, Answer):
+def _answer_again(draft: Answer, problem: Problem) -> Response:
+    """Show a report with the answer that was refused; who sent one objection twice is thanked as the first time."""
+    if isinstance(problem, IllegalMove | NoSuchPhoto):
         with Reading() as session:
             taken = was_taken(session, draft)
         if taken:
             return _thank(draft.secret, Thanks.AGAIN)
-    return show_problem(problem)
-
-
-@blp.errorhandler(Problem)
-def show_problem(problem: Problem) -> Page:
-    """Show the page again with what was typed, the photos that were kept, and what is missing; else a plain one."""
-    response = make_response(_page_again(problem), problem.status)
-    response.headers.extend(problem.headers)
-    return response
-
-
-@blp.errorhandler(RequestEntityTooLarge)
-def too_large(_: RequestEntityTooLarge) -> Page:
-    """Say that the photos are too large together; nothing of the form could be read."""
-    return show_problem(TooLarge())
-
-
-@blp.errorhandler(OperationalError)
-@blp.errorhandler(InterfaceError)
-@blp.errorhandler(PoolTimeout)
-def database_away(error: OperationalError | InterfaceError | PoolTimeout) -> Page:
-    """Say that nothing was kept and that it may be sent again; without the database there is no form to show."""
-    answer = answers.from_database(error)
-    page = make_response(render_template("sorry.html", says=words.explain(Unavailable())), answer.status_code)
-    page.headers["Retry-After"] = answer.headers["Retry-After"]
-    return page
-
-
-@blp.errorhandler(Exception)
-def unforeseen(error: Exception) -> Page:
-    """Log what nobody foresaw and show a page that names the request."""
-    answers.from_anything(error)
-    return make_response(render_template("sorry.html", says=words.unforeseen()), 500)
-
-
-# Without this the handler above would take 404 and 405 for faults of ours.
-blp.register_error_handler(HTTPException, answers.from_http)
-
-
-def _page_again(problem: Problem) -> Response | str:
-    draft = g.get("draft")
-    if isinstance(draft, Answer):
-        return _track(draft.secret, draft, problem)
-    if draft is None:
-        return render_template("sorry.html", says=words.explain(problem))
-    if isinstance(problem, KeyReused):
-        draft.key = uuid4()  # who sends it again after having read why means another report
-    return _form(draft, problem)
+    return _track(draft.secret, draft, problem)
 
 
 def _begin_answer(secret: str, step: Step) -> Answer:
     """Read an answer that may be refused: from here on the page shows what was typed. Raises NoSuchReport, TooMany."""
     with Reading() as session:
         service.find_report(session, secret)
-    g.draft = draft = Answer.read(secret, step, request.form)
+    draft = Answer.read(secret, step, request.form)
+    show_again_by(partial(_answer_again, draft))
     count_request(current_app.config["REPORTS_PER_MINUTE"])
     return draft
 

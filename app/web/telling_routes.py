@@ -5,7 +5,6 @@ A link in a message only opens a page with a button: what scans mail opens links
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
@@ -107,12 +106,6 @@ def change_contact(secret: str, contact_id: UUID, what: str) -> Response:
     with Session.begin() as session:
         change(session, service.find_report(session, secret), contact_id, now=now())
     return _back(secret)
-
-
-@blp.app_errorhandler(NoSuchLink)
-def no_such_link(_: NoSuchLink) -> Any:
-    """Say in plain words that the link leads nowhere."""
-    return render_template("missing.html"), 404
 
 
 def _back(secret: str) -> Response:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.accounts.roles import STAFF_ROLES, Role, Scope
-from app.api import guard, problems
+from app.api import errors, guard
 from app.api.guard import public, staff_only
 
 
@@ -31,7 +31,7 @@ def small() -> Flask:
     """Give an application of a few routes, whose tokens are a role and scopes."""
     small = Flask("small", static_folder=None)
     small.config["PUBLIC_URL"] = "http://reports.example.org"
-    problems.install(small)
+    errors.install(small)
 
     def authenticate(token: str) -> Somebody | None:
         role, _, scopes = token.partition(" ")

@@ -62,6 +62,8 @@ TEXTS: Mapping[str, str] = {
     "fault_reason": "At most 2,000 characters.",
     "fault_comment": "A comment has at most 2,000 characters.",
     "sorry_title": "Sorry, that did not work",
+    "wrong_method": "This address takes no such request. Nothing was kept. Begin at the start.",
+    "bad_request": "The request could not be read, and nothing was kept. Begin at the start.",
     "unforeseen": "Something broke on our side; your report may not have been kept. Try again later. "
     "If you need help, name {id}.",
     "number": "Report",

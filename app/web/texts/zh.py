@@ -61,6 +61,8 @@ TEXTS: Mapping[str, str] = {
     "fault_reason": "最多 2000 字。",
     "fault_comment": "留言最多 2000 字。",
     "sorry_title": "抱歉，没有成功",
+    "wrong_method": "这个网址不接受这种操作，没有保存任何内容。请从首页重新开始。",
+    "bad_request": "请求无法识别，没有保存任何内容。请从首页重新开始。",
     "unforeseen": "系统出错了，内容可能没有保存。请稍后再试；如需帮助，请告诉我们编号 {id}。",
     "number": "诉求编号",
     "confirm_title": "请确认联系方式",

@@ -1,0 +1,84 @@
+"""Pages of errors: what happened and what to do, in the language of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from flask import Response, g, make_response, render_template, request
+from markupsafe import escape
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.api.errors import ErrorPages, status_and_headers
+from app.errors import NotFound, Problem, TooLarge, Unavailable
+from app.web import words
+from app.web.texts import TEXTS
+from app.web.visit import begin_visit
+
+ShowAgain = Callable[[Problem], AnyResponse | str]
+
+# Of the routes of the pages, those whose answers programs read.
+_PROGRAMS = ("web.static", "web.feeds.", "web.sitemaps.", "web.open_data.file", "web.open_data.index")
+_WRONG_METHOD, _OUR_FAULT = 405, 500
+_SPEAKING: dict[int, type[Problem]] = {kind.status: kind for kind in (TooLarge, Unavailable)}
+
+
+def show_again_by(show: ShowAgain) -> None:
+    """Let a problem of this request be shown by ``show``: the page that was filled in, with what was typed."""
+    g.show_again = show
+
+
+def is_page() -> bool:
+    """Tell whether the matched route is a page."""
+    endpoint = request.endpoint or ""
+    return endpoint.startswith("web.") and not endpoint.startswith(_PROGRAMS)
+
+
+def render(error: Exception, answer: Response) -> Response:
+    """Make the page of an error, with status and headers of its answer as a problem."""
+    if "language" not in g:
+        # A page without the city's name is better than none.
+        with suppress(SQLAlchemyError, PoolTimeout, Problem):
+            begin_visit()
+    status, headers = status_and_headers(answer)
+    page = make_response(_body(error, status))
+    if page.status_code < 300:  # noqa: PLR2004  # what was taken before is answered by a redirect
+        page.status_code = status
+    page.headers.extend(headers)
+    page.headers.setdefault("Cache-Control", "private, no-cache")
+    page.vary.add("Accept-Language")
+    return page
+
+
+def _body(error: Exception, status: int) -> AnyResponse | str:
+    if isinstance(error, NotFound) or status == NotFound.status:
+        return render_template("missing.html")
+    show_again: ShowAgain | None = g.get("show_again")
+    if isinstance(error, Problem) and show_again:
+        return show_again(error)
+    return render_template("sorry.html", says=_explain(error, status))
+
+
+def _explain(error: Exception, status: int) -> str:
+    """Give what an error says to a resident; one of the database says that nothing was kept."""
+    if isinstance(error, Problem):
+        return words.explain(error)
+    if status in _SPEAKING:
+        return words.explain(_SPEAKING[status]())
+    if status == _WRONG_METHOD:
+        return words.say("wrong_method")
+    return words.say("bad_request") if status < _OUR_FAULT else words.unforeseen()
+
+
+def render_plain(answer: Response) -> Response:
+    """Make a page that needs no template, no city and no database."""
+    says = [f"<p lang={lang!r}>{escape(texts['sorry_title'])}</p>" for lang, texts in TEXTS.items()]
+    page = Response(f"<!doctype html><meta charset=utf-8><title>{answer.status_code}</title>{''.join(says)}")
+    page.status_code, headers = status_and_headers(answer)
+    page.headers.extend(headers)
+    return page
+
+
+ERROR_PAGES = ErrorPages(render=render, render_plain=render_plain, is_page=is_page)
