@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Enum, Index, MetaData, Text, create_engine, text
+from sqlalchemy import BigInteger, DateTime, Enum, Index, MetaData, Text, create_engine, event, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Engine, ExceptionContext, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, sessionmaker
 from sqlalchemy.orm import Session as SessionType
 from uuid_utils.compat import uuid7
 
 from app.config import Settings
+from app.outages import Outage, outage_of
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -140,10 +141,17 @@ def connect(settings: Settings, limits: Limits = WEB) -> Engine:
             **KEEPALIVES,
         },
     )
+    event.listen(engine, "handle_error", _leave_read_only_server)
     Session.configure(bind=engine)
     Reading.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
     Snapshot.configure(bind=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
     return engine
+
+
+def _leave_read_only_server(context: ExceptionContext) -> None:
+    """Close all connections once a server turns out to be read-only: the next ones may reach its successor."""
+    if outage_of(context.original_exception) is Outage.READ_ONLY:
+        context.is_disconnect = True
 
 
 def lift_limits(session: SessionType) -> None:

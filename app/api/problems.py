@@ -11,13 +11,13 @@ import psycopg.errors
 from flask import Response, current_app, request
 from marshmallow import INCLUDE, Schema, fields
 from marshmallow.exceptions import SCHEMA
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, IntegrityError
 from werkzeug.exceptions import HTTPException
 
 from app.api.rule import matched_rule
 from app.errors import BadRequest, Conflict, Problem, Unavailable
 from app.logs import request_id
+from app.outages import Outage, outage_of
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,14 @@ CONSTRAINTS: dict[str, tuple[type[Problem], str]] = {
     "uq_staff_login": (Conflict, "Another account has this login."),
     "uq_staff_subject": (Conflict, "Somebody else has just signed on as the same person."),
 }
-# The database gave up one transaction for the sake of the others; app/db.py has the limits of time.
-BUSY = (
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.QueryCanceled,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-)
+OUTAGES = {
+    Outage.BUSY: "Others are at work on the same thing, or the database has too much to do. Nothing was kept of this "
+    "request",
+    Outage.READ_ONLY: "The database takes no writes at the moment. Nothing was kept of this request",
+    Outage.DISK_FULL: "The database has no room on its disk. Nothing was kept of this request",
+    # It may have gone right after the commit.
+    Outage.AWAY: "The database does not answer",
+}
 _SLUGS = {413: "too-large", 422: "unprocessable", 429: "too-many", 400: "bad-request", 404: "not-found"}
 
 
@@ -132,18 +133,18 @@ def from_http(error: HTTPException) -> Response:
     return response
 
 
-def from_database(error: OperationalError | InterfaceError | PoolTimeout) -> Response:
-    """Say that the database is busy or does not answer: nothing was kept, the same request may be sent again."""
-    cause = getattr(error, "orig", None)
-    if isinstance(cause, BUSY):
-        log.warning("database is busy", extra={"cause": type(cause).__name__})
-        reason = "Others are at work on the same thing, or the database has too much to do."
+def unavailable(error: Exception) -> Unavailable | None:
+    """Log a failure of the database that passes and describe it; None where it is a fault of ours."""
+    outage = outage_of(error)
+    if outage is None:
+        return None
+    if outage is Outage.BUSY:
+        log.warning("database is busy", extra={"cause": type(getattr(error, "orig", None) or error).__name__})
     else:
-        log.error("database does not answer", exc_info=error)
-        reason = "The database does not answer."
-    problem = Unavailable(f"{reason} Nothing was kept of this request; send the same request again in a while.")
+        log.error("database is not available", extra={"outage": outage}, exc_info=error)
+    problem = Unavailable(f"{OUTAGES[outage]}; send the same request again in a while.")
     problem.headers["Retry-After"] = RETRY_SECONDS
-    return from_problem(problem)
+    return problem
 
 
 def from_constraint(error: IntegrityError) -> Response:
@@ -163,7 +164,10 @@ def from_data(error: DataError) -> Response:
 
 
 def from_anything(error: Exception) -> Response:
-    """Log what nobody foresaw, by the rule and not by the path, and say no more than the request's id."""
+    """Answer 503 where the database is not available; log what nobody foresaw, by the rule and not by the path."""
+    problem = unavailable(error)
+    if problem is not None:
+        return from_problem(problem)
     log.error("unforeseen error", exc_info=error, extra={"route": matched_rule()})
     return render("problem", Problem.title, 500, "Tell us the value of `instance`; our logs have it.")
 
@@ -181,8 +185,5 @@ _WRITERS: tuple[tuple[type[Exception], Any], ...] = (
     (HTTPException, from_http),
     (IntegrityError, from_constraint),
     (DataError, from_data),
-    (OperationalError, from_database),
-    (InterfaceError, from_database),
-    (PoolTimeout, from_database),
     (Exception, from_anything),
 )

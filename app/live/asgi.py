@@ -12,12 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from app.accounts.service import find_person
 from app.api.guard import CHALLENGE
-from app.api.problems import MEDIA_TYPE, RETRY_SECONDS, describe
+from app.api.problems import MEDIA_TYPE, describe, unavailable
 from app.api.ratelimit import network_of
 from app.config import Settings
 from app.db import utcnow
@@ -79,10 +78,10 @@ class Live:
                 await self._serve(stream, request, send)
         except Problem as problem:
             await self._refuse(problem, send)
-        except SQLAlchemyError as fault:
-            log.warning("database does not answer", extra={"cause": type(fault).__name__})
-            away = Unavailable("The database does not answer. Try again in a while.")
-            away.headers["Retry-After"] = RETRY_SECONDS
+        except Exception as fault:
+            away = unavailable(fault)
+            if away is None:
+                raise
             await self._refuse(away, send)
 
     async def _route(self, request: Request, send: Send) -> Stream | None:
