@@ -22,6 +22,7 @@ from uuid_utils.compat import uuid7
 
 from app.config import Settings
 from app.outages import Outage, outage_of
+from app.silence import limit_silence, wait_for_ever
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -90,12 +91,14 @@ Snapshot = sessionmaker(expire_on_commit=False, autoflush=False)
 class Limits:
     """How long a connection may wait for a lock, work on a statement, and lie idle in a transaction, in seconds.
 
-    Without them one lock that is not let go of holds every thread that comes to wait for it.
+    Without them one lock that is not let go of holds every thread that comes to wait for it. The server keeps to
+    them; ``silence_s`` is how long we wait for a server that does not.
     """
 
     lock_s: int
     statement_s: int
     idle_s: int
+    silence_s: int
 
     def as_options(self) -> str:
         """Give them as libpq's ``options``: they hold from the first statement on and cost no round trip."""
@@ -106,8 +109,8 @@ class Limits:
 
 
 # A person waits for the answer; a job waits for nobody, and yet must come back to be tried again.
-WEB = Limits(lock_s=5, statement_s=30, idle_s=60)
-JOBS = Limits(lock_s=60, statement_s=600, idle_s=600)
+WEB = Limits(lock_s=5, statement_s=30, idle_s=60, silence_s=35)
+JOBS = Limits(lock_s=60, statement_s=600, idle_s=600, silence_s=660)
 
 # A peer that has gone without a word (a failover, a cut cable) is noticed within a minute. libpq's names; the last
 # one is in milliseconds and holds while something is under way, when keepalives are not sent.
@@ -142,6 +145,7 @@ def connect(settings: Settings, limits: Limits = WEB) -> Engine:
         },
     )
     event.listen(engine, "handle_error", _leave_read_only_server)
+    limit_silence(engine, limits.silence_s)
     Session.configure(bind=engine)
     Reading.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
     Snapshot.configure(bind=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
@@ -156,6 +160,7 @@ def _leave_read_only_server(context: ExceptionContext) -> None:
 
 def lift_limits(session: SessionType) -> None:
     """Let this transaction take as long as it needs, for commands that a person starts and watches."""
+    wait_for_ever(session.connection().connection.driver_connection)
     session.execute(_LIFT)
 
 

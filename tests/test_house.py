@@ -23,7 +23,7 @@ EDGES = {
     *("tasks.py", "cli.py", "commands.py"),
 }
 # Transactions begin at the edge; these are the edge's own.
-TRANSACTIONS = {"ratelimit.py"}
+TRANSACTIONS = {"ratelimit.py", "health.py"}
 
 
 def sources() -> list[Path]:

@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.api.rule import matched_rule
 from app.logs import request_id
+from app.silence import begin_budget, end_budget
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,13 @@ def install(app: Flask, *, trusted_proxies: int, live_url: str = "") -> None:
         )
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(lambda _: end_budget())
 
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     request_id.set(given if _GIVEN_ID.fullmatch(given) else str(uuid7()))
+    begin_budget()
     g.began = time.perf_counter()
     if "\x00" in request.path:
         raise NotFound  # nothing has such a name, neither in the database nor in the file system

@@ -1,23 +1,32 @@
-"""Is it alive, and is it ready: /healthz for the process, /readyz for what it needs."""
+"""Is it alive, and is it ready: /healthz for the process, /readyz for what this process needs to serve."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
+import logging
+import time
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.guard import public
-from app.db import Reading
+from app.api.problems import RETRY_SECONDS
+from app.db import Reading, Session
+from app.outages import Outage, outage_of
+from app.readiness import OK, check_schema, check_server, write_probe
+from app.silence import begin_budget
 
+log = logging.getLogger(__name__)
 blp = Blueprint("health", __name__)
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
-HEARTBEAT_SECONDS = 60
+WAIT_S = 5
+PROBE_SECONDS = 10
+WORDS = {
+    Outage.BUSY: "is too busy to answer",
+    Outage.READ_ONLY: "takes no writes: it is a standby, or read-only",
+    Outage.DISK_FULL: "has no room on its disk",
+    Outage.AWAY: "does not answer",
+}
+_CITY = text("SELECT max(number) FROM pack_versions")
 
 
 @blp.get("/healthz")
@@ -29,40 +38,53 @@ def healthz() -> Response:
 
 @blp.get("/readyz")
 @public
-def readyz() -> tuple[Response, int]:
-    """Say whether database, migrations, city and worker are there; 503 with the reasons where they are not."""
+def readyz() -> Response:
+    """Say whether this process can serve; 503 with the reasons where it cannot."""
+    begin_budget(WAIT_S)
     parts = check_parts()
-    ready = all(state == "ok" for state in parts.values())
-    return jsonify(status="ok" if ready else "not ready", **parts), 200 if ready else 503
-
-
-@cache
-def head_revision() -> str | None:
-    """Give the newest migration that the code knows."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config).get_current_head()
-
-
-_STATE = text("""
-    SELECT (SELECT version_num FROM alembic_version) AS revision,
-           (SELECT max(number) FROM pack_versions) AS city,
-           (SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers) AS heartbeat
-""")
+    ready = all(state == OK for state in parts.values())
+    _log_change(parts, ready=ready)
+    answer = jsonify(status="ok" if ready else "not ready", **parts)
+    if not ready:
+        answer.status_code = 503
+        answer.headers["Retry-After"] = RETRY_SECONDS
+    return answer
 
 
 def check_parts() -> dict[str, str]:
-    """Ask every part that a request needs: ``ok`` or what is wrong and what to do."""
+    """Check every part that a request needs: ``ok``, or what is wrong and what to do."""
     try:
         with Reading() as session:
-            state = session.execute(_STATE).one()
-    except SQLAlchemyError:
-        return {"database": "does not answer, or its tables are missing: run `flask db upgrade`"}
-    parts = {"database": "ok", "migrations": "ok", "city": "ok", "worker": "ok"}
-    if state.revision != head_revision():
-        parts["migrations"] = f"at {state.revision}, the code needs {head_revision()}: run `flask db upgrade`"
-    if state.city is None:
-        parts["city"] = "none is loaded: run `flask city load PATH`"
-    if state.heartbeat is None or state.heartbeat > HEARTBEAT_SECONDS:
-        parts["worker"] = "no heartbeat for a minute: start `flask worker`"
-    return parts
+            parts = {"database": check_server(session), "schema": check_schema(session)}
+            if parts["schema"] == OK and session.scalar(_CITY) is None:
+                parts["city"] = "none is loaded: run `flask city load PATH`"
+        if parts["database"] == OK:
+            _write_now_and_then()
+    except Exception as error:
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        return {"database": WORDS[outage]}
+    return {"database": OK, "schema": OK, "city": OK} | parts
+
+
+def _write_now_and_then() -> None:
+    """Write to the database, unless this process did so a few seconds ago."""
+    now = time.monotonic()
+    if now < current_app.extensions.get("written_until", 0.0):
+        return
+    with Session.begin() as session:
+        write_probe(session)
+    current_app.extensions["written_until"] = now + PROBE_SECONDS
+
+
+def _log_change(parts: dict[str, str], *, ready: bool) -> None:
+    """Log once what is missing, and once that nothing is missing any more."""
+    before = current_app.extensions.get("readiness")
+    current_app.extensions["readiness"] = parts
+    if parts == before:
+        return
+    if not ready:
+        log.error("not ready", extra={name: state for name, state in parts.items() if state != OK})
+    elif before is not None:
+        log.info("ready again")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -54,21 +53,6 @@ def test_counts_of_past_minutes_are_forgotten(shenzhen: Session) -> None:
     forget_counts(NOW + dt.timedelta(minutes=3))
 
     assert shenzhen.query(RateCount).count() == 0
-
-
-def test_alive_is_not_ready_without_a_worker_and_says_why(client: FlaskClient) -> None:
-    alive, ready = client.get("/healthz"), client.get("/readyz")
-
-    assert (alive.status_code, alive.get_json()) == (200, {"status": "ok"})
-    assert ready.status_code == 503
-    assert ready.get_json()["city"] == "ok"
-    assert "flask worker" in ready.get_json()["worker"]
-
-
-def test_ready_where_a_worker_has_a_heartbeat(client: FlaskClient, shenzhen: Session) -> None:
-    shenzhen.execute(text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())"))
-
-    assert client.get("/readyz").status_code == 200
 
 
 def test_a_database_that_does_not_answer_is_503_and_nothing_was_kept(app: Flask) -> None:

@@ -27,7 +27,7 @@ from app.reports.models import Report
 from tests.make import NOW, YUEHAI, make_photo
 
 Connect = Callable[[Limits], Engine]
-HASTY = Limits(lock_s=1, statement_s=2, idle_s=60)
+HASTY = Limits(lock_s=1, statement_s=2, idle_s=60, silence_s=3)
 SHOWN = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
@@ -105,7 +105,7 @@ def test_a_pack_may_take_as_long_to_load_as_it_needs(connect: Connect, shared: P
             return iter(())
 
         def load(self, session: Session, *_: object) -> dict[str, int]:
-            session.execute(text("SELECT pg_sleep(2.2)"))
+            session.execute(text("SELECT pg_sleep(3.2)"))
             seen.append("loaded")
             raise RuntimeError("enough")
 
