@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from app.config import Settings
+    from app.errors import SettingsFault
 
 ROUTES = (
     "app.accounts.routes",
@@ -28,15 +29,46 @@ UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around the
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make the application; without ``settings`` they are read from the environment. Raises SettingsFault."""
+    """Make the application; without ``settings`` they are read from the environment. Raises SettingsFault.
+
+    For the ``flask`` command it is made without usable settings too: with the commands that read files only.
+    """
     # Imported here: the children that decode photos import this package and must stay small.
-    from app.api import blueprint, edge, errors
+    from app.commands import is_resolving_command
     from app.config import Settings
+    from app.errors import SettingsFault
+
+    try:
+        return _create_app(settings or Settings.from_environment())
+    except SettingsFault as fault:
+        if not is_resolving_command():
+            raise
+        return _create_offline_app(fault)
+
+
+def _create_offline_app(fault: SettingsFault) -> Flask:
+    from flask import Flask
+
+    from app.assets.packs import AssetPart
+    from app.catalogue.cli import check_command
+    from app.commands import OfflineCommands
+
+    app = Flask(__name__, static_folder=None)
+    city = OfflineCommands("city", fault)
+    city.add_command(check_command([AssetPart()]))
+    app.cli = OfflineCommands("flask", fault)
+    app.cli.add_command(city)
+    return app
+
+
+def _create_app(settings: Settings) -> Flask:
+    from flask import Flask
+
+    from app.api import blueprint, edge, errors
     from app.db import utcnow
     from app.logs import start_logs
     from app.media.service import check_size
 
-    settings = settings or Settings.from_environment()
     start_logs(settings.log_level)
     app = errors.Application(__name__, static_folder=None)
     app.config.update(

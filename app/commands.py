@@ -9,15 +9,37 @@ import click
 from alembic import command
 from alembic.config import Config
 from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup, FlaskGroup, with_appcontext
 
 from app.config import Settings
 from app.db import JOBS, connect
+from app.errors import SettingsFault
 from app.jobs import run_worker
 
 ROOT = Path(__file__).parents[1]
 
 database = AppGroup("db", help="The database's migrations.")
+
+
+class OfflineCommands(AppGroup):
+    """The commands that need no settings. Every other name ends with the fault of the settings, in one line."""
+
+    def __init__(self, name: str, fault: SettingsFault) -> None:
+        super().__init__(name)
+        self.fault = fault
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by its name. Raises ClickException where the settings are needed."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None:
+            raise click.ClickException(str(self.fault))
+        return found
+
+
+def is_resolving_command() -> bool:
+    """Tell whether the ``flask`` command asks the application which commands it has."""
+    context = click.get_current_context(silent=True)
+    return context is not None and isinstance(context.command, FlaskGroup)
 
 
 def alembic_config(settings: Settings) -> Config:

@@ -1,4 +1,4 @@
-"""Commands of the catalogue: ``flask city check``, ``load`` and ``sample``."""
+"""Commands of the catalogue: ``flask city check``, ``load``, ``sample``, ``areas`` and ``units``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from app.catalogue.errors import NoCity, PackRefused
+from app.catalogue.lists_cli import areas, units
 from app.catalogue.packs import (
     AreaPart,
     Fault,
@@ -29,15 +30,11 @@ from app.geo.service import sample_point
 _FOLDER = click.argument("folder", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
-def city_commands(parts: Sequence[PackPart], after: Callable[[Path], None]) -> click.Group:
-    """Make the group ``city``; ``parts`` are those of the features above, loaded after areas and lists.
-
-    ``after`` goes on with the folder once the pack is the current version, in transactions of its own.
-    """
+def check_command(parts: Sequence[PackPart]) -> click.Command:
+    """Make the command ``check``. It reads the files of a folder and nothing else: no settings, no database."""
     every: tuple[PackPart, ...] = (AreaPart(), ListPart(), *parts)
-    group = click.Group("city", help="Check and load city packs.")
 
-    @group.command("check")
+    @click.command("check")
     @_FOLDER
     def check(folder: Path) -> None:
         """List every fault of the city pack in the folder PATH, with file, line and reason."""
@@ -45,6 +42,18 @@ def city_commands(parts: Sequence[PackPart], after: Callable[[Path], None]) -> c
         _tell(faults)
         if has_errors(faults):
             sys.exit(1)
+
+    return check
+
+
+def city_commands(parts: Sequence[PackPart], after: Callable[[Path], None]) -> click.Group:
+    """Make the group ``city``; ``parts`` are those of the features above, loaded after areas and lists.
+
+    ``after`` goes on with the folder once the pack is the current version, in transactions of its own.
+    """
+    every: tuple[PackPart, ...] = (AreaPart(), ListPart(), *parts)
+    commands = [check_command(parts), areas, units]
+    group = click.Group("city", help="Check and load city packs; list areas and units.", commands=commands)
 
     @group.command("load")
     @_FOLDER

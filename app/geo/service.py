@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import shapely
-from sqlalchemy import Row, select
+from sqlalchemy import Row, case, or_, select
 from sqlalchemy.orm import Session
 
 from app.geo import queries
@@ -184,6 +184,18 @@ def _line(known: Mapping[str, tuple[AreaRef, str, bool]], code: str) -> Iterator
     while code in known:
         yield code
         code = known[code][1]
+
+
+def list_areas(session: Session, words: str = "", *, level: Level | None = None) -> Sequence[Area]:
+    """List the current areas whose code or names hold all ``words``, the largest level first, then by code."""
+    statement = select(Area).where(Area.until.is_(None))
+    if level is not None:
+        statement = statement.where(Area.level == level)
+    for word in words.split():
+        names = (Area.code, Area.name_zh, Area.name_en)
+        statement = statement.where(or_(*(name.icontains(word, autoescape=True) for name in names)))
+    order = case({each: place for place, each in enumerate(reversed(Level))}, value=Area.level)
+    return session.scalars(statement.order_by(order, Area.code)).all()
 
 
 def sample_point(session: Session) -> Point | None:

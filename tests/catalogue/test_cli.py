@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,42 @@ def test_sample_prints_a_place_and_an_item(run: CliRunner, tmp_path: Path) -> No
 
 def test_sample_without_a_city_says_what_to_do(run: CliRunner) -> None:
     result = city(run, "sample")
+
+    assert result.exit_code == 1
+    assert "flask city load" in result.output
+
+
+def test_areas_lists_codes_and_names_from_the_city_down(run: CliRunner, tmp_path: Path) -> None:
+    city(run, "load", write_town(tmp_path))
+
+    lines = city(run, "areas").output.splitlines()
+
+    assert lines == [
+        "town\tcity\t-\t-\tExample Town",
+        "east\tstreet\ttown\t-\tEast Side",
+        "west\tstreet\ttown\t-\tWest Side",
+    ]
+
+
+def test_areas_can_be_narrowed_to_a_level_and_to_words(run: CliRunner, tmp_path: Path) -> None:
+    city(run, "load", write_town(tmp_path))
+
+    assert city(run, "areas", "--level", "city").output.split("\t")[0] == "town"
+    assert city(run, "areas", "--q", "EAST side").output.split("\t")[0] == "east"
+
+
+def test_units_lists_codes_with_role_and_area_as_lines_or_json(run: CliRunner, tmp_path: Path) -> None:
+    city(run, "load", write_town(tmp_path))
+
+    found = json.loads(city(run, "units", "--q", "public", "--json").output)
+
+    assert found == [{"code": "works", "role": "works", "area_code": "town", "name_zh": "", "name_en": "Public Works"}]
+    assert "west-office\tstreet_office\twest\t-\tWest Side Office" in city(run, "units").output.splitlines()
+
+
+@pytest.mark.parametrize("command", ["areas", "units"])
+def test_a_list_without_a_city_says_what_to_do(run: CliRunner, command: str) -> None:
+    result = city(run, command)
 
     assert result.exit_code == 1
     assert "flask city load" in result.output
