@@ -39,15 +39,18 @@ def public(view: View) -> View:
 @overload
 def staff_only(view: View, /) -> View: ...
 @overload
-def staff_only(*, roles: tuple[str, ...] = (), scope: str = "", own: bool = False) -> Callable[[View], View]: ...
 def staff_only(
-    view: Any = None, /, *, roles: tuple[str, ...] = (), scope: str = "", own: bool = False
+    *, roles: tuple[str, ...] = (), scope: str = "", own: bool = False, reads: bool = False
+) -> Callable[[View], View]: ...
+def staff_only(
+    view: Any = None, /, *, roles: tuple[str, ...] = (), scope: str = "", own: bool = False, reads: bool = False
 ) -> Any:  # the overloads say which
     """Let nobody in without a valid staff token; ``current_person`` gives who it is.
 
     ``roles`` are the ones that may, any where none is named. ``scope`` is what the token must be good for: ``read``
-    for GET and ``move`` otherwise where none is named. An auditor's token reads and nothing else. A route with
-    ``own`` is about the caller's own account alone: it takes any valid token.
+    for GET and ``move`` otherwise where none is named. An auditor's token reads and nothing else: by GET, or by a route
+    that ``reads``, which changes nothing whatever its method is. A route with ``own`` is about the caller's own account
+    alone: it takes any valid token.
     """
 
     def guard(view: View) -> View:
@@ -55,7 +58,8 @@ def staff_only(
         def guarded(*args: Any, **kwargs: Any) -> Any:
             g.person = _authenticate()
             if not own:
-                _require(g.person, roles, scope or (READ if request.method in READING else MOVE))
+                only_reads = reads or request.method in READING
+                _require(g.person, roles, scope or (READ if only_reads else MOVE), only_reads=only_reads)
             return view(*args, **kwargs)
 
         marks = {"guard": "staff", "roles": roles, "scope": scope, "own": own}
@@ -77,10 +81,10 @@ def _authenticate() -> Any:
     return person
 
 
-def _require(person: Any, roles: tuple[str, ...], scope: str) -> None:
+def _require(person: Any, roles: tuple[str, ...], scope: str, *, only_reads: bool) -> None:
     if roles and person.role not in roles:
         raise Forbidden(f"This is for: {', '.join(roles)}. You are: {person.role}.", roles=list(roles))
-    if person.role == AUDITOR and request.method not in READING:
+    if person.role == AUDITOR and not only_reads:
         raise Forbidden("An auditor reads all and changes nothing.")
     if person.scopes is not None and scope not in person.scopes:
         raise Forbidden(f"This token is not good for {scope!r}: {_why_narrow(person.scopes)}.", scope=scope)

@@ -86,7 +86,7 @@ def proposal(proposal_id: UUID) -> Proposal:
 
 
 @blp.post("/proposals/<uuid:proposal_id>/replay")
-@staff_only(scope="manage")
+@staff_only(scope="manage", reads=True)
 @blp.arguments(schemas.ReplayIn)
 @blp.response(200, schemas.ReplayOut)
 def replay(wanted: dict[str, Any], proposal_id: UUID) -> responsibilities.Replay:

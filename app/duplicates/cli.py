@@ -72,7 +72,7 @@ def train_model(
     path: Path, *, pairs: Path | None, until: dt.datetime | None, labels: bool, precision: float, output: Path,
     plain: Path | None, version: str,
 ) -> None:  # fmt: skip
-    """Train on labelled history and write the weights. Wants scikit-learn (requirements-dev.txt)."""
+    """Train on labelled history and write the weights. Needs what `python3 -m dev setup --tests` installs."""
     history = _until(_read(path, pairs), until)
     last = dt.datetime.fromtimestamp(history.requests[-1].opened, dt.UTC).date()
     trained = _train(
@@ -95,7 +95,7 @@ def train_model(
 @_ROUNDS
 @click.option("--output", type=_OUT, default=Path("docs/duplicates.md"), show_default=True)
 def write_page(path: Path, pairs: Path | None, walk_forward: dt.datetime, rounds: int, output: Path) -> None:
-    """Train, measure, and write the page about it with its pictures. Wants scikit-learn and matplotlib."""
+    """Train, measure, and write the page with its pictures. Needs what `python3 -m dev setup --tests` installs."""
     from app.duplicates.page import write  # noqa: PLC0415  # numpy is no load for other commands
 
     history = _read(path, pairs)
