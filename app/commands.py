@@ -15,6 +15,7 @@ from app.config import Settings
 from app.db import JOBS, connect
 from app.errors import SettingsFault
 from app.jobs import run_worker
+from app.media import service as media
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,6 +79,7 @@ def worker() -> None:
     settings: Settings = current_app.config["SETTINGS"]
     # The engine that was made for answering people has connected to nothing yet; jobs may take longer.
     current_app.extensions["engine"] = connect(settings, JOBS)
+    media.configure(media.open_media(settings, for_jobs=True))
     run_worker(settings)
 
 

@@ -49,6 +49,7 @@ class Settings:
     database_pool: int = 5
     worker_concurrency: int = 4
     photo_probes: int = 2
+    store_calls: int = 2
     photo_detector: str = "haar"
     contact_days: int = 90
     vapid_private_key: str = field(default="", repr=False)
@@ -210,6 +211,7 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "database_pool": _whole_number,
     "worker_concurrency": _whole_number,
     "photo_probes": _whole_number,
+    "store_calls": _whole_number,
     "photo_detector": _detector,
     "contact_days": _whole_number,
     "vapid_private_key": _vapid_key,

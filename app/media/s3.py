@@ -9,7 +9,7 @@ import io
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,19 +20,23 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from app.errors import SettingsFault
+from app.media.breaker import AGAIN, Breaker, Limits, StoreHealth
 from app.media.errors import StoreUnavailable
-from app.media.store import AGAIN, NoSuchObject, Readable, Stored
+from app.media.s3_stream import ObjectStream
+from app.media.store import NoSuchObject, Readable, Stored
+from app.media.transport import limit_connections
 
 log = logging.getLogger(__name__)
 
-# A photo has 20 MB at most: 20 s without a byte are a store that does not answer.
-_CONNECT_S = 3
-_READ_S = 20
-_ATTEMPTS = 3
+_CONNECT_S = 1
+# An answer of 5xx or a connection that broke is tried once more, within the deadline of the operation.
+_ATTEMPTS = 2
+# A large object gets more time than a small one: this many bytes a second.
+_LEAST_BYTES_A_SECOND = 2_000_000
 _PART_BYTES = 32 * 1024 * 1024  # more than the largest photo
 _BUFFER_BYTES = 1 << 18
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
-# A mark is obeyed for a minute; who set it deletes in the first 20 s of it, with one attempt of 23 s, or not at all.
+# A mark is obeyed for a minute; who set it deletes in the first 20 s of it, within 30 s in all, or not at all.
 _MARK_OBEYED = dt.timedelta(seconds=60)
 _MARK_USABLE_S = 20
 _MARK_AWAITED_S = 10
@@ -51,13 +55,22 @@ class S3Store:
     """
 
     def __init__(
-        self, *, endpoint: str, bucket: str, region: str, access_key: str, secret_key: str, public_endpoint: str = ""
+        self,
+        *,
+        endpoint: str,
+        bucket: str,
+        region: str,
+        access_key: str,
+        secret_key: str,
+        limits: Limits,
+        public_endpoint: str = "",
     ) -> None:
         """Look at the bucket. Raises SettingsFault where the store refuses it; one that is away may come back.
 
         ``public_endpoint`` is where clients reach the store, ``endpoint`` where it is left out.
         """
         self._bucket = bucket
+        self._breaker = Breaker(limits)
         # Three boundaries of AWS that other stores do not have: checksums in trailers, names of hosts by bucket.
         common = Config(
             signature_version="s3v4",
@@ -65,8 +78,8 @@ class S3Store:
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"},
             connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            max_pool_connections=20,
+            read_timeout=limits.seconds,
+            max_pool_connections=max(20, limits.calls),
         )
         session = boto3.session.Session(
             aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region
@@ -75,13 +88,16 @@ class S3Store:
         once = common.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         self._client = session.client("s3", endpoint_url=endpoint, config=retried)
         self._deleter = session.client("s3", endpoint_url=endpoint, config=once)
+        limit_connections(self._client)
+        limit_connections(self._deleter)
         # It asks for nothing: the host is part of what is signed, so that clients need the one that they see.
         self._signer = session.client("s3", endpoint_url=public_endpoint or endpoint, config=common)
         self._look_at_bucket()
 
     def _look_at_bucket(self) -> None:
         try:
-            self._client.head_bucket(Bucket=self._bucket)
+            with self._breaker.operation():
+                self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
             if _status(error) < HTTPStatus.INTERNAL_SERVER_ERROR:
                 said = f"S3_BUCKET: the store refuses {self._bucket!r} ({_status(error)})."
@@ -89,6 +105,11 @@ class S3Store:
             log.warning("store of photos does not answer at start", extra={"status": _status(error)})
         except (BotoCoreError, HTTPClientError) as error:
             log.warning("store of photos does not answer at start", extra={"fault": type(error).__name__})
+
+    @property
+    def health(self) -> StoreHealth:
+        """Give whether the circuit to the store is closed in this process."""
+        return self._breaker.health
 
     def close(self) -> None:
         """Close the connections."""
@@ -99,17 +120,18 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         """Put the object, and again where a deletion of the same key may have taken it."""
         until = time.monotonic() + _MARK_AWAITED_S
-        while True:
-            self._send(_checked(key), data)
-            if not self._marked(key) and self.exists(key):
-                return
-            if time.monotonic() > until:
-                log.error("deletion of an object does not end")
-                raise StoreUnavailable(AGAIN)
-            time.sleep(_LOOK_AGAIN_S)
+        with self._breaker.operation(extra_s=len(data) / _LEAST_BYTES_A_SECOND):
+            while True:
+                self._send(_checked(key), data)
+                if not self._marked(key) and self.exists(key):
+                    return
+                if time.monotonic() > until:
+                    log.error("deletion of an object does not end")
+                    raise StoreUnavailable(AGAIN)
+                time.sleep(_LOOK_AGAIN_S)
 
     def _send(self, key: str, data: bytes) -> None:
-        with _answering():
+        with self._answering():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentMD5=_sum_of(data))
 
     def put_from(self, key: str, stream: Readable, size: int) -> bool:
@@ -126,18 +148,18 @@ class S3Store:
 
     def _put_parts(self, key: str, stream: Readable, size: int) -> bool:
         where = {"Bucket": self._bucket, "Key": key}
-        with _answering():
+        with self._breaker.operation(), self._answering():
             upload = where | {"UploadId": self._client.create_multipart_upload(**where)["UploadId"]}
-            try:
-                tags = list(self._send_parts(upload, stream, size))
+        try:
+            tags = list(self._send_parts(upload, stream, size))
+            with self._breaker.operation(), self._answering():
                 self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": tags})
-            except EOFError:
+        except BaseException as fault:
+            with suppress(StoreUnavailable), self._breaker.operation(), self._answering():
                 self._client.abort_multipart_upload(**upload)
+            if isinstance(fault, EOFError):
                 return False
-            except BaseException:
-                with suppress(BotoCoreError, ClientError):
-                    self._client.abort_multipart_upload(**upload)
-                raise
+            raise
         return True
 
     def _send_parts(self, upload: dict[str, str], stream: Readable, size: int) -> Iterator[dict[str, Any]]:
@@ -146,7 +168,9 @@ class S3Store:
             data = stream.read(wanted)
             if len(data) != wanted:
                 raise EOFError
-            sent = self._client.upload_part(**upload, PartNumber=number, Body=data, ContentMD5=_sum_of(data))
+            extra_s = wanted / _LEAST_BYTES_A_SECOND
+            with self._breaker.operation(extra_s=extra_s), self._answering():
+                sent = self._client.upload_part(**upload, PartNumber=number, Body=data, ContentMD5=_sum_of(data))
             yield {"PartNumber": number, "ETag": sent["ETag"]}
 
     def presign_put(self, key: str, *, media_type: str, size: int, seconds: int) -> str:
@@ -157,7 +181,7 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """Read the object."""
-        with _answering():
+        with self._breaker.operation(), self._answering():
             body = self._client.get_object(Bucket=self._bucket, Key=_checked(key))["Body"]
             try:
                 data: bytes = body.read()
@@ -174,11 +198,18 @@ class S3Store:
         size = self.size(key)
         if size is None:
             raise NoSuchObject(key)
-        return io.BufferedReader(_Object(self._ask_from, key, size), _BUFFER_BYTES)
+        return io.BufferedReader(ObjectStream(self, key, size), _BUFFER_BYTES)
 
-    def _ask_from(self, key: str, begin: int) -> Any:
-        with _answering():
+    def ask_from(self, key: str, begin: int) -> Any:
+        """Ask for an object from a place on; give the body, of which ``read_on`` reads."""
+        with self._breaker.operation(), self._answering():
             return self._client.get_object(Bucket=self._bucket, Key=_checked(key), Range=f"bytes={begin}-")["Body"]
+
+    def read_on(self, body: Any, size: int) -> bytes:
+        """Read the next bytes of a body: an operation of its own, as a client may read slowly between them."""
+        with self._breaker.operation(), self._answering():
+            data: bytes = body.read(size)
+        return data
 
     def size(self, key: str) -> int | None:
         """Ask for the head of the object."""
@@ -191,15 +222,16 @@ class S3Store:
 
     def delete(self, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
         """Delete the object under a mark, which makes a put of the same key wait."""
-        if self._head(key) is None:
-            return False
-        set_at = time.monotonic()
-        self._send(_mark_of(key), b"")
-        try:
-            return self._delete_marked(key, unless_put_since, set_at)
-        finally:
-            with _answering():
-                self._client.delete_object(Bucket=self._bucket, Key=_mark_of(key))
+        with self._breaker.operation():
+            if self._head(key) is None:
+                return False
+            set_at = time.monotonic()
+            self._send(_mark_of(key), b"")
+            try:
+                return self._delete_marked(key, unless_put_since, set_at)
+            finally:
+                with self._answering():
+                    self._client.delete_object(Bucket=self._bucket, Key=_mark_of(key))
 
     def _delete_marked(self, key: str, unless_put_since: dt.datetime | None, set_at: float) -> bool:
         head = self._head(key)
@@ -207,7 +239,7 @@ class S3Store:
             return False
         if time.monotonic() - set_at > _MARK_USABLE_S:
             return False
-        with _answering():
+        with self._answering():
             self._deleter.delete_object(Bucket=self._bucket, Key=key)
         return True
 
@@ -221,11 +253,14 @@ class S3Store:
 
     def keys(self, prefix: str) -> Iterator[Stored]:
         """Walk over the objects, a thousand a request."""
-        pages = self._client.get_paginator("list_objects_v2")
-        with _answering():
-            for page in pages.paginate(Bucket=self._bucket, Prefix=f"{prefix}/"):
-                for found in page.get("Contents", ()):
-                    yield Stored(found["Key"], found["LastModified"])
+        more: dict[str, str] = {}
+        while True:
+            with self._breaker.operation(), self._answering():
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{prefix}/", **more)
+            yield from (Stored(found["Key"], found["LastModified"]) for found in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def sizes(self, keys: Collection[str]) -> dict[str, int]:
         """List from each wanted key on what follows it: a request tells of up to a thousand, or of one at least."""
@@ -243,7 +278,7 @@ class S3Store:
         """Give sizes from a key on, below its prefix, and the last key that they tell of: that one at least."""
         prefix = key.partition("/")[0] + "/"
         # The listing begins behind a key: the one without its last letter stands before it, and hardly any between.
-        with _answering():
+        with self._breaker.operation(), self._answering():
             page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=key[:-1])
         listed = {one["Key"]: one["Size"] for one in page.get("Contents", ())}
         if min(listed, default=key) <= key[:-1]:
@@ -256,56 +291,30 @@ class S3Store:
 
     def _head(self, key: str) -> dict[str, Any] | None:
         try:
-            with _answering():
+            with self._breaker.operation(), self._answering():
                 head: dict[str, Any] = self._client.head_object(Bucket=self._bucket, Key=_checked(key))
         except NoSuchObject:
             return None
         return head
 
-
-class _Object(io.RawIOBase):
-    """An object as a stream: a request where reading begins, another one where it was sought elsewhere."""
-
-    def __init__(self, ask: Callable[[str, int], Any], key: str, size: int) -> None:
-        super().__init__()
-        self._ask, self._key, self._size = ask, key, size
-        self._at = 0
-        self._body: Any = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; nothing is asked for before it is read."""
-        place = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset
-        if place != self._at:
-            self._let_go()
-        self._at = place
-        return place
-
-    def readinto(self, target: Any) -> int:
-        """Read on."""
-        if self._at >= self._size:
-            return 0
-        self._body = self._body or self._ask(self._key, self._at)
-        with _answering():
-            data = self._body.read(len(target))
-        target[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        """Let the request go."""
-        self._let_go()
-        super().close()
-
-    def _let_go(self) -> None:
-        if self._body is not None:
-            self._body.close()
-        self._body = None
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn what the client raises into what a store says, and count what answers and what does not."""
+        try:
+            yield
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _NOT_FOUND:
+                self._breaker.succeeded()
+                raise NoSuchObject(code) from error
+            log.exception("store of photos refuses", extra={"code": code, "status": _status(error)})
+            self._breaker.failed(f"{_status(error)} {code}")
+            raise StoreUnavailable(AGAIN) from error
+        except (BotoCoreError, HTTPClientError, OSError) as error:
+            log.exception("store of photos does not answer", extra={"fault": type(error).__name__})
+            self._breaker.failed(type(error).__name__)
+            raise StoreUnavailable(AGAIN) from error
+        self._breaker.succeeded()
 
 
 def _sum_of(data: bytes) -> str:
@@ -332,19 +341,3 @@ def _date_of(head: dict[str, Any]) -> dt.datetime:
 def _status(error: ClientError) -> int:
     status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
     return status
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turn what the client raises into what a store says."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in _NOT_FOUND:
-            raise NoSuchObject(code) from error
-        log.exception("store of photos refuses", extra={"code": code, "status": _status(error)})
-        raise StoreUnavailable(AGAIN) from error
-    except (BotoCoreError, HTTPClientError, OSError) as error:
-        log.exception("store of photos does not answer", extra={"fault": type(error).__name__})
-        raise StoreUnavailable(AGAIN) from error

@@ -22,6 +22,7 @@ from app.config import Settings
 from app.geo.types import Point
 from app.jobs import enqueue
 from app.media import links, orphans, queries
+from app.media.breaker import Limits, StoreHealth
 from app.media.errors import (
     NoPhotos,
     NoSuchPhoto,
@@ -54,6 +55,9 @@ SIZES = (1600, 320)
 VARIANTS = tuple(product(SIZES, Format))
 UNCLAIMED_FOR = dt.timedelta(hours=24)
 _NAME_LENGTH = 100
+# What answers people waits for the store for seconds, a job for half a minute.
+_ANSWER_S, _ANSWER_WAIT_S = 5.0, 0.2
+_JOB_S, _JOB_WAIT_S = 30.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +125,15 @@ class Media:
 _configured: list[Media] = []
 
 
-def open_media(settings: Settings) -> Media:
-    """Open the store and the decoders that the settings name. Raises SettingsFault for a store that is no use."""
+def open_media(settings: Settings, *, for_jobs: bool = False) -> Media:
+    """Open the store and the decoders that the settings name; jobs may wait longer for the store than requests.
+
+    Raises SettingsFault for a store that is no use.
+    """
+    seconds, wait_s = (_JOB_S, _JOB_WAIT_S) if for_jobs else (_ANSWER_S, _ANSWER_WAIT_S)
     opencv = HaarDetector()
     return Media(
-        store=_open_store(settings),
+        store=_open_store(settings, Limits(seconds, wait_s, calls=settings.store_calls)),
         prober=Prober(settings.photo_probes),
         key=links.derive_key(settings.secret_key),
         public_url=settings.public_url,
@@ -134,7 +142,7 @@ def open_media(settings: Settings) -> Media:
     )
 
 
-def _open_store(settings: Settings) -> ObjectStore:
+def _open_store(settings: Settings, limits: Limits) -> ObjectStore:
     if not settings.s3_endpoint:
         return FolderStore(settings.media_root)
     # Who keeps photos in a folder has no need of boto3 and its memory, in every process.
@@ -147,6 +155,7 @@ def _open_store(settings: Settings) -> ObjectStore:
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
         public_endpoint=settings.s3_public_endpoint,
+        limits=limits,
     )
 
 
@@ -160,6 +169,11 @@ def current() -> Media:
     if not _configured:
         raise RuntimeError("app.media.service.configure was not called in this process")
     return _configured[0]
+
+
+def store_health() -> StoreHealth:
+    """Give what this process knows of the store of photos, without asking it."""
+    return current().store.health
 
 
 def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:

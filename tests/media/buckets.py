@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.media.breaker import Limits
 from app.media.s3 import S3Store
 
 ACCESS_KEY = "made-up-access-key"
 SECRET_KEY = "made-up-secret-key-of-the-bucket"
+# Wider than in service: the tests of what the store does must not depend on a quick machine.
+WIDE = Limits(seconds=60, wait_s=60, calls=20)
 _STARTS_WITHIN_S = 20
 _LISTENING = re.compile(r"Starting s3 server on \[(http://127\.0\.0\.1:\d+)/\]")
 
@@ -28,15 +31,24 @@ class S3Server:
     endpoint: str
     root: Path
 
-    def open(self, bucket: str, *, secret_key: str = SECRET_KEY, public_endpoint: str = "") -> S3Store:
-        """Open a store over a bucket."""
+    def open(
+        self,
+        bucket: str,
+        *,
+        secret_key: str = SECRET_KEY,
+        public_endpoint: str = "",
+        endpoint: str = "",
+        limits: Limits = WIDE,
+    ) -> S3Store:
+        """Open a store over a bucket, by way of another ``endpoint`` where one is named."""
         return S3Store(
-            endpoint=self.endpoint,
+            endpoint=endpoint or self.endpoint,
             bucket=bucket,
             region="us-east-1",
             access_key=ACCESS_KEY,
             secret_key=secret_key,
             public_endpoint=public_endpoint,
+            limits=limits,
         )
 
 

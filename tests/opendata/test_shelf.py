@@ -21,8 +21,9 @@ from app import db
 from app.catalogue.city import current_city
 from app.config import Settings
 from app.media import service as media
+from app.media.breaker import AGAIN
 from app.media.errors import StoreUnavailable
-from app.media.store import AGAIN, FolderStore, Readable
+from app.media.store import FolderStore, Readable
 from app.opendata import service, tasks
 from app.opendata.errors import NoSuchFile
 from app.opendata.shelf import Edition, Format, Shelf
