@@ -62,7 +62,6 @@ def _create_offline_app(fault: SettingsFault) -> Flask:
 
 
 def _create_app(settings: Settings) -> Flask:
-    from flask import Flask
 
     from app.api import blueprint, edge, errors
     from app.db import utcnow

@@ -28,7 +28,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for lock in (*OLD_LOCKS.glob("*.txt"), ROOT / venv.INSTALLER):
         shutil.copy(lock, tmp_path)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
-    own_pip = [sys.executable, "-m", "pip", "--python", tmp_path / ".venv/bin/python"]
+    own_pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / ".venv/bin/python")]
     subprocess.run([*own_pip, "install", "-q", f"pip=={OLD_PIP}"], check=True)
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")  # it would hold what an earlier test built
     monkeypatch.setenv("PIP_FIND_LINKS", str(publish_broken_setuptools(tmp_path)))
@@ -48,7 +48,7 @@ def publish_broken_setuptools(folder: Path) -> Path:
 
 
 def pip(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [checkout / ".venv/bin/python", "-m", "pip", "--disable-pip-version-check", *words]
+    command = [str(checkout / ".venv/bin/python"), "-m", "pip", "--disable-pip-version-check", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
