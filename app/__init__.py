@@ -116,10 +116,10 @@ def _authenticate(token: str) -> Any:
 
 
 def _add_commands(app: Flask) -> None:
-    from app.accounts.cli import staff
+    from app.accounts.cli import make_demo_staff, staff
     from app.assets.packs import AssetPart
     from app.catalogue.cli import city_commands
-    from app.commands import database, docs, worker
+    from app.commands import database, docs, prepare_command, worker
     from app.dispatch.cli import dispatch
     from app.duplicates.cli import duplicates
     from app.history.cli import load_history
@@ -131,9 +131,11 @@ def _add_commands(app: Flask) -> None:
     from app.workorders.cli import audit
 
     media = media_commands(owners_of_photos)
+    city = city_commands([AssetPart()], load_history)
     for command in (
         staff,
-        city_commands([AssetPart()], load_history),
+        city,
+        prepare_command(city.commands["load"], city.commands["sample"], make_demo_staff),
         dispatch,
         duplicates,
         notify,

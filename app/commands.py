@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -70,6 +71,30 @@ def downgrade(revision: str) -> None:
 def revision(message: str) -> None:
     """Write a new migration from what the models have and the database has not."""
     command.revision(alembic_config(current_app.config["SETTINGS"]), message, autogenerate=True)
+
+
+def prepare_command(
+    load_city: click.Command, show_sample: click.Command, make_demo_staff: Callable[[Path], object]
+) -> click.Command:
+    """Return the command ``prepare``, of the commands of the features: each start of the application takes seconds."""
+
+    @click.command("prepare")
+    @click.argument("pack", type=click.Path(exists=True, file_okay=False, path_type=Path))
+    @click.option(
+        "--demo", "tokens", type=click.Path(path_type=Path), help="Make demonstration staff; keep their tokens here."
+    )
+    @click.pass_context
+    @with_appcontext
+    def prepare(context: click.Context, pack: Path, tokens: Path | None) -> None:
+        """Migrate, load the city pack in the folder PACK if the database is empty, and print an example of a report."""
+        click.echo("Migrating the database")
+        context.invoke(upgrade)
+        context.invoke(load_city, folder=pack, if_empty=True)
+        if tokens is not None:
+            make_demo_staff(tokens)
+        context.invoke(show_sample)
+
+    return prepare
 
 
 @click.command("worker")

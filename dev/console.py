@@ -85,3 +85,26 @@ def follow(
     if process.returncode:
         print("\n".join(last), file=sys.stderr, flush=True)
         raise Refusal(f"{Path(command[0]).name} failed; its last lines are above.")
+
+
+def relay(command: Sequence[str], *, answer: re.Pattern[str], env: Mapping[str, str], cwd: Path) -> str:
+    """Run a command and print its lines at once, but for the one that `answer` matches whole: return that, or "".
+
+    The command is killed when we are told to end. Raises Refusal when it fails.
+    """
+    found = ""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace", env=env, cwd=cwd
+    ) as process:
+        try:
+            for line in map(str.rstrip, process.stdout or ()):
+                if answer.fullmatch(line):
+                    found = line
+                else:
+                    say(line)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise Refusal(f"{' '.join([Path(command[0]).name, *command[1:2]])} failed; what it said is above.")
+    return found

@@ -74,6 +74,7 @@ def settings(plan: Plan, given: Mapping[str, str], cluster: Cluster) -> dict[str
         "SMS_GATEWAY_URL": given.get("SMS_GATEWAY_URL") or "folder",
         "WECHAT_GATEWAY_URL": given.get("WECHAT_GATEWAY_URL") or "folder",
         "OUTBOUND_LOOPBACK": given.get("OUTBOUND_LOOPBACK") or "1",
+        "LOG_LEVEL": given.get("LOG_LEVEL") or "WARNING",  # a terminal shows what needs somebody
         "WEB_WORKERS": given.get("WEB_WORKERS") or "2",
         "FLASK_APP": "wsgi.py",
     }

@@ -1,26 +1,29 @@
 """`make run`: from a bare checkout to a running system, and back."""
 
 import os
+import re
 import signal
-import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import FrameType
 
 from dev import environment, locks, ports, setup
 from dev.cluster import Cluster, main_cluster
-from dev.console import Refusal, say
+from dev.console import Refusal, relay, say
 from dev.environment import Plan
 from dev.places import PROGRAMS, ROOT, VAR, require_writable
 from dev.service import Service, wait_until_ready
 from dev.welcome import TOKENS, welcome
 
+EXAMPLE = re.compile(r"-?[\d.]+ -?[\d.]+ \S+")  # what `flask prepare` prints of a report: longitude, latitude, item
 LOCK = VAR / "run.pid"
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(given: Mapping[str, str] = os.environ) -> None:
     """Set up, start and serve until told to end. The data stay."""
+    started = time.monotonic()
     running = locks.holder(LOCK)
     if running is not None:
         raise Refusal(_already(running))
@@ -32,39 +35,22 @@ def run(given: Mapping[str, str] = os.environ) -> None:
         _end_gently()
         try:
             setup.ensure(server=not plan.external, front=True)
-            _serve(plan, given)
+            _serve(plan, given, started=started)
         except KeyboardInterrupt:
             say("Ended." if plan.external else "Ended. The data stay in var/.")
 
 
-def prepare(plan: Plan, env: Mapping[str, str]) -> None:
-    """Bring the database to the newest schema and put the city in."""
-    say("Migrating the database")
-    flask(env, "db", "upgrade")
-    say(f"Loading the city pack {plan.pack} if the database is empty")
-    flask(env, "city", "load", str(plan.pack), "--if-empty")
+def prepare(plan: Plan, env: Mapping[str, str]) -> list[str]:
+    """Bring the database to the newest schema, put the city and its demonstration staff in; return an example.
+
+    The example is longitude, latitude and item of a report. A database that is not ours gets no such staff.
+    """
+    demo = [] if plan.external else ["--demo", str(TOKENS)]
+    command = [str(PROGRAMS / "flask"), "prepare", str(plan.pack), *demo]
+    return relay(command, answer=EXAMPLE, env=env, cwd=ROOT).split()
 
 
-def flask(env: Mapping[str, str], *words: str) -> None:
-    """Run a command of the application; its output is shown."""
-    if subprocess.run([PROGRAMS / "flask", *words], cwd=ROOT, env=env, check=False).returncode:
-        raise Refusal(_failed(words))
-
-
-def ask_flask(env: Mapping[str, str], *words: str) -> str:
-    """Run a command of the application and return its output; only its complaints are shown."""
-    command = [str(PROGRAMS / "flask"), *words]
-    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise Refusal(_failed(words))
-    return done.stdout.strip()
-
-
-def _failed(words: Sequence[str]) -> str:
-    return f"flask {' '.join(words[:2])} failed; what it said is above."
-
-
-def _serve(plan: Plan, given: Mapping[str, str]) -> None:
+def _serve(plan: Plan, given: Mapping[str, str], *, started: float) -> None:
     cluster = main_cluster()
     with ExitStack() as ending:
         if not plan.external:
@@ -73,16 +59,13 @@ def _serve(plan: Plan, given: Mapping[str, str]) -> None:
             cluster.start()
             cluster.ensure_database(plan.database)
         env = environment.whole(environment.settings(plan, given, cluster), given)
-        prepare(plan, env)
+        example = prepare(plan, env)
         say("Starting web, worker and live stream")
         service = Service(env)
         ending.callback(service.stop)
         service.start()
-        if not plan.external:  # while they start, for each command takes a second to load the application
-            ask_flask(env, "staff", "demo", "--file", str(TOKENS))
-        sample = ask_flask(env, "city", "sample").split("\n")[-1].split()
         wait_until_ready(plan.address, service)
-        say(welcome(plan, sample))
+        say(welcome(plan, example, seconds=time.monotonic() - started))
         service.watch(lambda: None if plan.external else _revive(cluster))
 
 

@@ -13,9 +13,9 @@ TOKENS = VAR / "demo-tokens.json"
 SAMPLE_LENGTH = 3
 
 
-def welcome(plan: Plan, sample: Sequence[str]) -> str:
-    """Return the text; `sample` is longitude, latitude and item of a report, or empty."""
-    lines = ["", f"Ready: {plan.address}"]
+def welcome(plan: Plan, sample: Sequence[str], *, seconds: float) -> str:
+    """Return the text; `sample` is longitude, latitude and item of a report, or empty, `seconds` what it took."""
+    lines = ["", f"Ready in {seconds:.1f} s: {plan.address}"]
     tokens = {} if plan.external else read_tokens(TOKENS, plan.code)
     if tokens:
         width = max(len(role) for role in tokens)
@@ -23,7 +23,8 @@ def welcome(plan: Plan, sample: Sequence[str]) -> str:
         lines += [f"  {role:{width}}  {token}" for role, token in tokens.items()]
     if len(sample) == SAMPLE_LENGTH:
         lines += ["", "File a report:", f"  {report_command(plan.address, sample)}"]
-    return "\n".join([*lines, "", "Ctrl-C ends it and keeps the data.", ""])
+    lines += ["", "Warnings and errors are shown here; make run LOG_LEVEL=INFO shows every request."]
+    return "\n".join([*lines, "Ctrl-C ends it and keeps the data.", ""])
 
 
 def report_command(address: str, sample: Sequence[str]) -> str:

@@ -25,6 +25,12 @@ OWNER_ONLY = 0o600
 @click.option("--file", "path", type=click.Path(path_type=Path), required=True, help="Where the tokens are kept.")
 def demo(path: Path) -> None:
     """Make one demonstration person a role, for all units of the city, and keep their tokens in a file by city."""
+    for name, token in make_demo_staff(path).items():
+        click.echo(f"{name:14} {token}")
+
+
+def make_demo_staff(path: Path) -> dict[str, str]:
+    """Make the demonstration staff that is missing, keep all of their tokens in a file, and return them by role."""
     kept = json.loads(path.read_text()) if path.exists() else {}
     with Reading() as session:
         city = current_city(session).code
@@ -37,8 +43,7 @@ def demo(path: Path) -> None:
     path.touch(mode=OWNER_ONLY)
     others = {code: tokens for code, tokens in kept.items() if isinstance(tokens, dict)}
     path.write_text(json.dumps(others | {city: good}, indent=2) + "\n")
-    for name, token in good.items():
-        click.echo(f"{name:14} {token}")
+    return good
 
 
 def _demo_token(role: Role) -> str:

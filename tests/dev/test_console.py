@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
-from dev.console import Progress, Refusal, follow
+from dev.console import Progress, Refusal, follow, relay
 
 STEP = re.compile(r"step (\w+)")
 
@@ -41,3 +43,17 @@ def test_a_command_that_fails_shows_its_last_words_and_is_refused(capfd: pytest.
         follow([sys.executable, "-c", "print('why'); raise SystemExit(3)"], step=STEP)
 
     assert "why" in capfd.readouterr().err
+
+
+def test_the_lines_of_a_command_are_shown_and_its_answer_is_returned(capfd: pytest.CaptureFixture[str]) -> None:
+    script = "print('Migrating'); print('answer: 7'); print('Loading')"
+
+    found = relay([sys.executable, "-c", script], answer=re.compile(r"answer: \d"), env=os.environ, cwd=Path.cwd())
+
+    assert found == "answer: 7"
+    assert capfd.readouterr().out == "Migrating\nLoading\n"
+
+
+def test_a_relayed_command_that_fails_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Refusal, match="failed"):
+        relay([sys.executable, "-c", "raise SystemExit(3)"], answer=STEP, env=os.environ, cwd=Path.cwd())

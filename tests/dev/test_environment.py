@@ -45,6 +45,17 @@ def test_what_is_given_is_kept(given: dict[str, str], tmp_path: Path) -> None:
     assert "DATABASE_OWNER_URL" not in settings
 
 
+@pytest.mark.parametrize(("asked", "level"), [("", "WARNING"), ("INFO", "INFO")])
+def test_the_terminal_shows_warnings_and_errors_unless_more_is_asked_for(
+    given: dict[str, str], tmp_path: Path, asked: str, level: str
+) -> None:
+    given |= {"LOG_LEVEL": asked}
+
+    settings = environment.settings(Plan.of(given), given, Cluster(tmp_path / "pg"))
+
+    assert settings["LOG_LEVEL"] == level
+
+
 @pytest.mark.parametrize(
     ("host", "address"),
     [

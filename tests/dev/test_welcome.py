@@ -3,7 +3,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from dev.welcome import read_tokens, report_command
+from dev.environment import Plan
+from dev.welcome import read_tokens, report_command, welcome
 
 
 def test_the_command_files_a_report_with_a_key_of_its_own() -> None:
@@ -31,3 +32,12 @@ def test_tokens_are_told_by_role_for_one_city(tmp_path: Path) -> None:
 
     assert read_tokens(file, "440300") == {"crew": "t1"}
     assert read_tokens(file, "25025") == read_tokens(file, "crew") == {}
+
+
+def test_the_first_line_has_the_seconds_and_the_address() -> None:
+    plan = Plan.of({"PORT": "8123"})
+
+    lines = welcome(plan, [], seconds=6.249).strip().splitlines()
+
+    assert lines[0] == "Ready in 6.2 s: http://127.0.0.1:8123"
+    assert any("LOG_LEVEL=INFO" in line for line in lines)
