@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import resource
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from app import open_process
 from app.accounts.service import find_person
 from app.config import Settings
 from app.db import Reading, Snapshot
+from app.errors import SettingsFault
 from app.live.asgi import Live
 from app.live.hub import Hub
 from app.live.listen import listen
@@ -35,12 +37,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--uds", default="", help="a Unix socket instead of host and port")
     asked = parser.parse_args(words)
-    settings = Settings.from_environment()
+    try:
+        settings = Settings.from_environment()
+    except SettingsFault as fault:
+        raise SystemExit(f"live: {fault}") from fault
     start_logs(settings.log_level)
     for chatty in ("uvicorn.error", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     _raise_file_limit(settings.live_streams)
-    Path(asked.uds).unlink(missing_ok=True) if asked.uds else None
     serve(settings, asked)
 
 
@@ -55,8 +59,17 @@ def serve(settings: Settings, asked: argparse.Namespace) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    server.run(sockets=[bind(asked.host, asked.port, asked.uds)])
+    server.run(sockets=[_listen(asked.host, asked.port, asked.uds)])
     engine.dispose()
+
+
+def _listen(host: str, port: int, path: str) -> socket.socket:
+    """Listen on the address, or end with one line that names it."""
+    try:
+        Path(path).unlink(missing_ok=True) if path else None
+        return bind(host, port, path)
+    except OSError as fault:
+        raise SystemExit(f"live: nothing can listen on {path or f'{host}:{port}'}: {fault.strerror}") from fault
 
 
 def make_reader() -> Callable[..., Any]:
