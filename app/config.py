@@ -50,6 +50,7 @@ class Settings:
     worker_concurrency: int = 4
     photo_probes: int = 2
     store_calls: int = 2
+    photo_spool_mb: int = 1000
     photo_detector: str = "haar"
     contact_days: int = 90
     vapid_private_key: str = field(default="", repr=False)
@@ -212,6 +213,7 @@ _KINDS: dict[str, Callable[[str], object]] = {
     "worker_concurrency": _whole_number,
     "photo_probes": _whole_number,
     "store_calls": _whole_number,
+    "photo_spool_mb": _whole_number,
     "photo_detector": _detector,
     "contact_days": _whole_number,
     "vapid_private_key": _vapid_key,

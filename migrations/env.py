@@ -58,6 +58,7 @@ RIGHTS = {
     "spot_checks":       "INSERT, UPDATE",
     "proposals":         "INSERT, UPDATE",
     "photos":            "INSERT, UPDATE, DELETE",  # the sweep removes what nobody claimed
+    "spooled_photos":    "INSERT, DELETE",  # moved into the store
     "photo_decisions":   "INSERT",
     "uploads":           "INSERT, UPDATE",  # goes with its photo
     "evidence_pairs":    "INSERT, UPDATE, DELETE",  # made anew at any time

@@ -107,6 +107,8 @@ def _look(store: ObjectStore, page: Sequence[State], *, deep: bool) -> list[Find
 
 
 def _ills(state: State, shelf: _Shelf) -> Iterator[Ill]:
+    if state.spooled:
+        return
     yield from shelf.original_ills(state)
     if state.rendered_at is None:
         if not state.rendering:

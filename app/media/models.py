@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -89,6 +89,18 @@ class Photo(Base, Identified):
         """Say whether everybody may see the masked renditions: they are made, somebody looked, and nobody hid them."""
         looked = self.detected_at is not None or self.released_at is not None
         return self.masked_at is not None and looked and self.hidden_at is None
+
+
+class SpooledPhoto(Base):
+    """The original of a photo that the store has not taken yet; ``size`` is in bytes."""
+
+    __tablename__ = "spooled_photos"
+    __table_args__ = (Index("ix_spooled_photos_spooled_at", "spooled_at"),)
+
+    photo_id: Mapped[UUID] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    size: Mapped[int]
+    spooled_at: Mapped[dt.datetime]
 
 
 class UploadState(StrEnum):

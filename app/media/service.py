@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.geo.types import Point
 from app.jobs import enqueue
-from app.media import links, orphans, queries
+from app.media import links, orphans, queries, spool
 from app.media.breaker import Limits, StoreHealth
 from app.media.errors import (
     NoPhotos,
@@ -70,7 +70,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A photo whose original is stored durably and was decoded once; not yet a row. Fields as in Photo."""
+    """A photo that was decoded once; not yet a row. Fields as in Photo.
+
+    ``unstored`` is the original where the store did not take it; else that is stored durably.
+    """
 
     name: str
     digest: str
@@ -87,6 +90,7 @@ class Accepted:
     altitude: float | None = None
     dhash: int | None = None
     sharpness: float | None = None
+    unstored: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ class Shown:
 class Media:
     """Store, decoders, signing key and detector of this process; without a detector staff release each picture.
 
-    ``aligner`` is the detector's child, which starts with the first picture.
+    ``aligner`` is the detector's child, which starts with the first picture. ``spool_bytes`` is how many bytes of
+    originals may wait in the database while the store is away.
     """
 
     store: ObjectStore
@@ -120,6 +125,7 @@ class Media:
     public_url: str
     detector: Detector | None = None
     aligner: Aligner = field(default_factory=HaarDetector)
+    spool_bytes: int = 0
 
 
 _configured: list[Media] = []
@@ -139,6 +145,8 @@ def open_media(settings: Settings, *, for_jobs: bool = False) -> Media:
         public_url=settings.public_url,
         detector=opencv if settings.photo_detector == "haar" else None,
         aligner=opencv,
+        # The disk of a folder is often that of the database: what does not fit there does not fit here.
+        spool_bytes=settings.photo_spool_mb * 1_000_000 if settings.s3_endpoint else 0,
     )
 
 
@@ -176,10 +184,11 @@ def store_health() -> StoreHealth:
     return current().store.health
 
 
-def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
+def accept(media: Media, files: Sequence[Upload], *, spools: bool = True) -> tuple[Accepted, ...]:
     """Decode and store 1 to 6 photos, before any transaction: all of them, or none where one is refused.
 
-    What is stored and never recorded (the transaction failed, the process died) is an orphan, which ``sweep`` removes.
+    Where ``spools`` and the store is away, ``record`` keeps the originals in the database. What is stored and never
+    recorded (the transaction failed, the process died) is an orphan, which ``sweep`` removes.
     Raises NoPhotos, TooManyPhotos, PhotoTooLarge, UnreadablePhoto, DecoderUnavailable, StoreUnavailable.
     """
     if not files:
@@ -191,10 +200,22 @@ def accept(media: Media, files: Sequence[Upload]) -> tuple[Accepted, ...]:
         check_size(name=file.name, index=index, size=len(file.data))
     probes = [_probe(media, names[index], index, file.data) for index, file in enumerate(files)]
     accepted = tuple(_describe(name, file.data, probe) for name, file, probe in zip(names, files, probes, strict=True))
+    return tuple(_store(media, accepted, files, spools=spools and media.spool_bytes > 0))
+
+
+def _store(media: Media, accepted: Sequence[Accepted], files: Sequence[Upload], *, spools: bool) -> Iterator[Accepted]:
+    """Store the originals; after the first that the store does not take no other one is tried."""
+    away = False
     for photo, file in zip(accepted, files, strict=True):
-        # Put even where it is there: that renews its time, which keeps the sweep away, and mends a damaged file.
-        media.store.put(photo.key, file.data)
-    return accepted
+        if not away:
+            try:
+                # Put even where it is there: it renews its time, which keeps the sweep away, and mends a damaged file.
+                media.store.put(photo.key, file.data)
+            except StoreUnavailable:
+                if not spools:
+                    raise
+                away = True
+        yield replace(photo, unstored=file.data) if away else photo
 
 
 def check_size(*, name: str, index: int, size: int) -> None:
@@ -240,20 +261,24 @@ def _describe(name: str, data: bytes, probe: Probe) -> Accepted:
 def record(session: Session, accepted: Accepted, *, now: dt.datetime, claimed: bool) -> Photo:
     """Add the row of an accepted photo and enqueue the making of its renditions.
 
-    ``claimed`` says that the caller's transaction refers to it; otherwise ``claim`` must follow within a day.
+    ``claimed`` says that the caller's transaction refers to it; otherwise ``claim`` must follow within a day. An
+    original that the store did not take is kept in the database. Raises StoreUnavailable where that is full.
     """
     photo = Photo(stored_at=now, claimed_at=now if claimed else None)
     fill(photo, accepted, now=now)
     session.add(photo)
     session.flush()
-    enqueue(session, "media.render", photo_id=str(photo.id))
+    if accepted.unstored is None:
+        enqueue(session, "media.render", photo_id=str(photo.id))
+    else:
+        spool.add(session, photo.id, accepted.unstored, most_bytes=current().spool_bytes, now=now)
     return photo
 
 
 def fill(photo: Photo, accepted: Accepted, *, now: dt.datetime) -> None:
     """Write down what the bytes of a photo say."""
     for each in fields(accepted):
-        if each.name != "name":
+        if each.name not in {"name", "unstored"}:
             setattr(photo, each.name, getattr(accepted, each.name))
     photo.arrived_at = now
 

@@ -11,12 +11,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Text, cast, func, select, text
 from sqlalchemy.orm import Session
 
-from app.media.models import Photo
+from app.media.models import Photo, SpooledPhoto
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a row says that is in the store; ``rendering`` and ``masking`` where a job of this kind waits or runs."""
+    """What a row says that is in the store; ``rendering`` and ``masking`` where a job of this kind waits or runs.
+
+    ``spooled`` where the original waits in the database for the store.
+    """
 
     id: UUID
     digest: str
@@ -29,6 +32,7 @@ class State:
     mask_fault: str | None
     rendering: bool
     masking: bool
+    spooled: bool = False
 
 
 _COLUMNS = (
@@ -73,7 +77,8 @@ def states(session: Session, photo_ids: Collection[UUID]) -> dict[UUID, State]:
 
     Rows and jobs are of one moment: a row that nobody works on, and that no job waits for, stays as it is.
     """
-    statement = select(*_COLUMNS, _awaits("media.render"), _awaits("media.mask"))
+    spooled = Photo.id.in_(select(SpooledPhoto.photo_id))
+    statement = select(*_COLUMNS, _awaits("media.render"), _awaits("media.mask"), spooled)
     rows: Sequence[Any] = session.execute(statement.where(Photo.id.in_(list(photo_ids)))).all()
     return {row.id: State(*row) for row in rows}
 

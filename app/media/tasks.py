@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from uuid import UUID
 
 from sqlalchemy.orm import Session as SessionType
@@ -12,8 +13,8 @@ from sqlalchemy.orm import Session as SessionType
 from app.db import Reading, Session, utcnow
 from app.errors import Problem
 from app.jobs import PATIENT, enqueue, queue
-from app.media import masking, queries, service, uploads
-from app.media.errors import PhotoTooLarge, UnreadablePhoto, UploadDiffers
+from app.media import masking, queries, service, spool, uploads
+from app.media.errors import PhotoTooLarge, StoreUnavailable, UnreadablePhoto, UploadDiffers
 from app.media.models import DirectUpload, UploadState
 from app.media.probe import TooSlow, Undecodable
 from app.media.store import NoSuchObject, upload_key
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 # Photos of before there were masks, each hour: a second or two each.
 _MASKED_AT_ONCE = 500
+_MOVED_AT_ONCE = 500
 
 
 @queue.task(name="media.receive", retry=PATIENT)
@@ -88,6 +90,34 @@ def mask(photo_id: str) -> None:
         boxes, detected = masking.make_masked(media, photo)
         with Session.begin() as session:
             masking.mark_masked(session, media, photo, boxes, detected=detected, now=utcnow())
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="media.unspool", queueing_lock="media.unspool", lock="media.unspool")
+def unspool(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Move originals from the database into the store, until it refuses one: then the next minute tries again."""
+    with Reading() as session:
+        waiting = spool.waiting(session, limit=_MOVED_AT_ONCE)
+    moved = sum(map(_move, takewhile(_is_put, waiting)))
+    if waiting:
+        log.info("originals moved into the store", extra={"moved": moved, "found": len(waiting)})
+
+
+def _is_put(photo_id: UUID) -> bool:
+    """Put an original that waits into the store; False where the store does not take it."""
+    with Reading() as session:
+        found = spool.read(session, photo_id)
+    try:
+        if found is not None:
+            service.current().store.put(*found)
+    except StoreUnavailable:
+        return False
+    return True
+
+
+def _move(photo_id: UUID) -> bool:
+    with Session.begin() as session:
+        return spool.remove(session, photo_id)
 
 
 @contextmanager

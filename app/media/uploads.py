@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.jobs import enqueue
-from app.media import links, service
+from app.media import links, service, spool
 from app.media.errors import NoSuchUpload, PhotoTooLarge, UploadClosed, UploadDiffers, UploadExpired
 from app.media.models import DirectUpload, Photo, UploadState
 from app.media.service import Accepted, Media
@@ -170,7 +170,7 @@ def examine(media: Media, upload: DirectUpload) -> Accepted:
     # Asked before it is read: not every store compares the length.
     if size != upload.size:
         raise _differs(upload, f"{size} bytes")
-    (accepted,) = service.accept(media, [service.Upload(upload.name, media.store.get(key))])
+    (accepted,) = service.accept(media, [service.Upload(upload.name, media.store.get(key))], spools=False)
     return accepted
 
 
@@ -244,8 +244,17 @@ def sweep_uploads(session: Session, media: Media, *, before: dt.datetime) -> int
     return sum(media.store.delete(key, unless_put_since=before) for key in orphans)
 
 
+def unseen_among(session: Session, photo_ids: Collection[UUID]) -> dict[UUID, UploadState]:
+    """Give those of the photos that no picture can be shown of, each with how far it is.
+
+    One that waits in the database for the store has arrived: what it says is known already.
+    """
+    spooled = dict.fromkeys(spool.waiting_among(session, photo_ids), UploadState.ARRIVED)
+    return awaited_among(session, photo_ids) | spooled
+
+
 def awaited_among(session: Session, photo_ids: Collection[UUID]) -> dict[UUID, UploadState]:
-    """Give those of the photos whose picture is not here, each with how far it is."""
+    """Give those of the photos of which nothing but the announcement is here, each with how far it is."""
     if not photo_ids:
         return {}
     statement = select(DirectUpload).where(

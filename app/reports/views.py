@@ -21,7 +21,7 @@ from app.media.links import Kind, Side
 from app.media.models import UploadState
 from app.media.pairs import pair_url
 from app.media.queries import public_among
-from app.media.uploads import awaited_among
+from app.media.uploads import unseen_among
 from app.notify.keys import events_url
 from app.reports.alt import Alt, Shows, alt_of, shown_by
 from app.reports.models import Report
@@ -131,7 +131,7 @@ def subject_of(session: Session, event: TimelineEvent) -> tuple[Subject, frozens
     brought = photos_of_events([event])
     if not brought:
         return Subject(work_order.item, None), frozenset()
-    about = Subject(work_order.item, street_of(session, work_order.street), awaited_among(session, brought))
+    about = Subject(work_order.item, street_of(session, work_order.street), unseen_among(session, brought))
     return about, public_among(session, brought)
 
 
@@ -204,7 +204,7 @@ def show_work_order(session: Session, public_id: str, *, by: Person) -> View:
     photos = photos_of_reports(session, work_order.id)
     events = queries.history(session, work_order.id, public_only=False)
     reported = [photo_id for photo_ids in photos.values() for photo_id in photo_ids]
-    awaited = awaited_among(session, [*reported, *photos_of_events(events)])
+    awaited = unseen_among(session, [*reported, *photos_of_events(events)])
     about = Subject(work_order.item, street_of(session, work_order.street), awaited)
     pair = public_pair(session, work_order)
     return {

@@ -16,7 +16,7 @@ from app.catalogue.models import Unit
 from app.dispatch.service import lead_assignment
 from app.media.models import Photo, UploadState
 from app.media.queries import public_among
-from app.media.uploads import awaited_among
+from app.media.uploads import unseen_among
 from app.notify import service as notify
 from app.notify.keys import tracking_hash, tracking_url
 from app.notify.log import contacts_of
@@ -98,7 +98,7 @@ def show(session: Session, report: Report) -> Track:
         events=events,
         photos=photos,
         seen=_seen(session, events),
-        awaited=awaited_among(session, [*(photo.id for photo in photos), *photos_of_events(events)]),
+        awaited=unseen_among(session, [*(photo.id for photo in photos), *photos_of_events(events)]),
         pair=public_pair(session, work_order, to=report),
         city=current_city(session),
         contacts=contacts_of(session, report.id),
