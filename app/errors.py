@@ -74,6 +74,13 @@ class TooLarge(Problem):
     title = "Too large"
 
 
+class UnsupportedMediaType(Problem):
+    """The body is of a kind that this operation does not read."""
+
+    status = 415
+    title = "The body is of another kind"
+
+
 class Unprocessable(Problem):
     """The payload is understood and wrong; ``errors`` names each fault by a JSON Pointer (RFC 6901)."""
 

@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 import flask_smorest
 from apispec import APISpec
 from flask import Flask, Request, Response, jsonify
+from flask.json.provider import DefaultJSONProvider
+from webargs import missing
+from webargs.core import parse_json
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
@@ -14,7 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.guard import public
 from app.api.problems import MEDIA_TYPE, ProblemSchema
-from app.errors import BadRequest, TooLarge
+from app.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 JSON_BYTES = 64 * 1024  # words and ids; photos come as files
 NESTED_MOST = 32
@@ -33,9 +36,7 @@ class Parser(FlaskParser):
     }
 
     def load_json(self, req: Request, schema: Any) -> Any:
-        """Give the JSON document, a small and flat one. Raises TooLarge, BadRequest."""
-        if req.is_json:
-            _read_body(req)
+        """Give the JSON document, a small and flat one. Raises TooLarge, BadRequest, UnsupportedMediaType."""
         try:
             document = super().load_json(req, schema)
         except RecursionError:
@@ -46,9 +47,17 @@ class Parser(FlaskParser):
             raise BadRequest(_TOO_DEEP)
         return document
 
+    def _raw_load_json(self, req: Request) -> Any:
+        """Read a body of JSON (RFC 8259), with or without a byte order mark; one without a Content-Type is JSON."""
+        if not _has_body(req):
+            return missing
+        if req.mimetype and not req.is_json:
+            raise UnsupportedMediaType(f"The Content-Type is {req.mimetype}. Send JSON, as application/json.")
+        return parse_json(_read_body(req), encoding="utf-8-sig")
+
     def load_body(self, req: Request, schema: Any) -> Any:
         """Give fields and files of a form, or the JSON document."""
-        if req.is_json:
+        if req.mimetype not in _FORMS:
             return self.load_json(req, schema)
         both: MultiDict[str, Any] = MultiDict(
             (name, value) for name, value in req.form.items(multi=True) if value != ""
@@ -57,19 +66,26 @@ class Parser(FlaskParser):
         return MultiDictProxy(both, schema)
 
 
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _TOO_DEEP = f"The JSON is nested more than {NESTED_MOST} deep."
 
 
-def _read_body(req: Request) -> None:
-    """Read a JSON body into the request, or no more of it than shows that it is too large. Raises TooLarge."""
+def _has_body(req: Request) -> bool:
+    """Tell whether a request says that a body comes with it (RFC 9112, 6.3)."""
+    return bool(req.content_length) or bool(req.environ.get("wsgi.input_terminated"))
+
+
+def _read_body(req: Request) -> bytes:
+    """Read a JSON body, or no more of it than shows that it is too large. Raises TooLarge."""
     # One more than is taken: of a body that does not say its length Werkzeug gives the part below the limit.
     req.max_content_length = JSON_BYTES + 1
     try:
-        small = len(req.get_data()) <= JSON_BYTES
+        body = req.get_data()
     except RequestEntityTooLarge:
-        small = False
-    if not small:
+        body = None
+    if body is None or len(body) > JSON_BYTES:
         raise TooLarge(f"A JSON body has at most {JSON_BYTES // 1024} KB. Photos are sent as files.")
+    return body
 
 
 def _is_deep(document: Any) -> bool:
@@ -93,6 +109,12 @@ class Blueprint(flask_smorest.Blueprint):
         **flask_smorest.Blueprint.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING,
         "body": "multipart/form-data",
     }
+
+
+class Json(DefaultJSONProvider):
+    """JSON as UTF-8 (RFC 8259, 8.1): Chinese takes half the bytes of its escapes and can be read."""
+
+    ensure_ascii = False
 
 
 class Api(flask_smorest.Api):
@@ -139,6 +161,7 @@ def make_api(app: Flask) -> Api:
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
     )
+    app.json = Json(app)
     api = Api(app)
     api.spec.components.security_scheme("staff", {"type": "http", "scheme": "bearer"})
     return api

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from app.api.fields import Moment, Text, photos_field
+from app.api.fields import IdempotencyKey, Moment, SpelledEnum, Text, letters_and_digits, photos_field
 from app.api.pages import PageIn
 from app.catalogue.schemas import NamesOut
 from app.dispatch.schemas import ClockOut
@@ -22,10 +22,8 @@ BATCH_MOST = 100
 class StepHeaders(Schema):
     """The headers of a step."""
 
-    idempotency_key = fields.UUID(
-        data_key="Idempotency-Key",
-        load_default=None,
-        metadata={"description": "The client's own UUID: the same step sent again is taken once, for ever"},
+    idempotency_key = IdempotencyKey(
+        "The client's own UUID: the same step sent again is taken once, for ever", load_default=None
     )
 
 
@@ -57,7 +55,7 @@ class NewMoveIn(Schema):
     lon = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-180, 180))
     lat = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-90, 90))
     accuracy = fields.Float(load_default=0.0, validate=validate.Range(0, 100_000))
-    datum = fields.Enum(Datum, by_value=True, load_default=None, allow_none=True)
+    datum = SpelledEnum(Datum, letters_and_digits, load_default=None, allow_none=True)
     make_rule = fields.Boolean(load_default=False, metadata={"description": "Let a ruling be a rule for the future"})
     outcome = fields.Enum(Outcome, by_value=True, load_default=None, allow_none=True)
     phone_at = Moment(
@@ -116,7 +114,7 @@ class QueueIn(PageIn):
 
     lon = fields.Float(load_default=None, validate=validate.Range(-180, 180))
     lat = fields.Float(load_default=None, validate=validate.Range(-90, 90))
-    datum = fields.Enum(Datum, by_value=True, load_default=Datum.WGS84)
+    datum = SpelledEnum(Datum, letters_and_digits, load_default=Datum.WGS84)
 
     @validates_schema
     def _both_or_none(self, data: dict[str, Any], **_: Any) -> None:

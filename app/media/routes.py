@@ -17,7 +17,14 @@ from app.media.errors import NothingArrived
 from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import DirectUpload, UploadState
-from app.media.schemas import AnnouncedAgainIn, AnnouncedIn, ContentSchema, SignatureSchema, UploadOut
+from app.media.schemas import (
+    AnnouncedAgainIn,
+    AnnouncedIn,
+    ContentSchema,
+    SignatureSchema,
+    UploadOut,
+    media_type_of,
+)
 from app.media.service import Rendition
 from app.media.uploads import Announced
 
@@ -113,7 +120,7 @@ def put_content(query: dict[str, Any], photo_id: UUID) -> Shown:
         service.current(),
         upload,
         request.stream,
-        media_type=request.mimetype,
+        media_type=media_type_of(request.mimetype),
         size=request.content_length,
         digest=photo.digest if photo and photo.arrived_at else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -13,7 +14,30 @@ from app.media.models import Decision, UploadState
 _SOURCES = ("detector", "staff")
 _KINDS = ("face", "plate", "other")
 _MOST_BOXES = 100
-MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif", "image/gif")
+# A browser that does not know a file's type names none, and a camera's gallery any: the content decides.
+_ANY = "application/octet-stream"
+MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif", "image/gif", _ANY)
+_OTHER_NAMES = {
+    "": _ANY,
+    "binary/octet-stream": _ANY,
+    "image/*": _ANY,
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+}
+
+
+def media_type_of(name: str) -> str:
+    """Spell a media type as it is registered, without its parameters: ``Image/JPG`` is ``image/jpeg``."""
+    plain = name.partition(";")[0].strip().lower()
+    return _OTHER_NAMES.get(plain, plain)
+
+
+class MediaTypeField(fields.String):
+    """The type of a picture, in any of its names; none and ``application/octet-stream`` leave it to the content."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return media_type_of(super()._deserialize(value, attr, data, **kwargs))
 
 
 class SignatureSchema(Schema):
@@ -28,9 +52,9 @@ class ContentSchema(SignatureSchema):
     expires = fields.Integer(load_default=0, metadata={"description": "In seconds of Unix time"})
 
 
-def _media_type(**more: Any) -> fields.String:
+def _media_type(**more: Any) -> MediaTypeField:
     said = "Photos are one of: {choices}. Convert the file to JPEG."
-    return fields.String(validate=validate.OneOf(MEDIA_TYPES, error=said), **more)
+    return MediaTypeField(validate=validate.OneOf(MEDIA_TYPES, error=said), **more)
 
 
 def _size(**more: Any) -> fields.Integer:
@@ -46,7 +70,11 @@ def _name(**more: Any) -> Text:
 
 
 class AnnouncedIn(Schema):
-    """A photo that will be sent. What kind of picture it is, its content says; the type is what the PUT must name."""
+    """A photo that will be sent. What kind of picture it is, its content says.
+
+    The PUT names the type that the answer gives: that of another name of it is ``image/jpeg`` for ``image/jpg``, and
+    ``application/octet-stream`` where the client knows none.
+    """
 
     media_type = _media_type(required=True)
     size = _size(required=True)

@@ -10,8 +10,10 @@ class UnusableContact(Unprocessable):
 
     title = "The contact cannot be used"
 
-    def __init__(self) -> None:
-        detail = "Send an e-mail address (name@example.org) or a phone number with country code (+86 138 0013 8000)."
+    def __init__(self, detail: str = "") -> None:
+        detail = detail or (
+            "Send an e-mail address (name@example.org) or a phone number with country code (+86 138 0013 8000)."
+        )
         super().__init__(detail, errors=[{"pointer": "/contact", "detail": detail}])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from app.api.fields import Text
+from app.api.fields import LanguageTag, Text
 from app.api.pages import PageIn
 from app.notify.models import ChannelKind, DeliveryKind, DeliveryState, Pace
 from app.notify.service import TOLD
@@ -153,7 +153,7 @@ class PreviewIn(Schema):
     """Which message, in which language."""
 
     kind = fields.Enum(EventKind, by_value=True, required=True, validate=validate.OneOf(TOLD))
-    language = fields.String(load_default="zh", validate=validate.OneOf(LANGUAGES))
+    language = LanguageTag(load_default="zh", validate=validate.OneOf(LANGUAGES))
     note = Text(load_default="", validate=validate.Length(max=2000))
 
 

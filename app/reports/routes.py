@@ -12,6 +12,7 @@ from app.accounts.service import Person
 from app.api.blueprint import Blueprint
 from app.api.clock import now
 from app.api.etag import answer_conditionally, stated_version, tag_header
+from app.api.fields import primary_language
 from app.api.guard import current_person, public, staff_only
 from app.api.pages import BY_TIME, PageIn, read_cursor, time_page
 from app.api.ratelimit import limited
@@ -91,7 +92,7 @@ def _file(
 def preferred_language(city: City, given: str | None) -> str:
     """Give the city's language that was named (``zh-CN`` names ``zh``), or that the client likes best."""
     languages = [language.value for language in city.languages]
-    named = (given or "").partition("-")[0].lower()
+    named = primary_language(given or "")
     return named if named in languages else request.accept_languages.best_match(languages) or languages[0]
 
 

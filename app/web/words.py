@@ -10,6 +10,7 @@ from flask import g, request
 from markupsafe import Markup, escape
 
 from app.api.clock import now
+from app.api.fields import primary_language
 from app.catalogue.city import City
 from app.errors import Problem, Unprocessable
 from app.logs import request_id
@@ -42,14 +43,14 @@ SCRIPT_WORDS = (
 
 def guess_language() -> str:
     """Give the language of a request before the city is known and its form read: ``lang`` of the URL, the browser's."""
-    asked = request.args.get("lang", "")
+    asked = primary_language(request.args.get("lang", ""))
     return asked if asked in TEXTS else request.accept_languages.best_match(list(TEXTS)) or next(iter(TEXTS))
 
 
 def choose_language(city: City) -> str:
     """Give the language of a request: ``lang`` of the URL or form, else what the browser likes best of the city's."""
     languages = [language.value for language in city.languages]
-    asked = request.values.get("lang", "")
+    asked = primary_language(request.values.get("lang", ""))
     return asked if asked in TEXTS else request.accept_languages.best_match(languages) or languages[0]
 
 

@@ -15,6 +15,11 @@ from app.notify.models import ChannelKind
         ("one@example.org", "one@example.org"),
         ("  One.Two+reports@Mail.Example.ORG ", "One.Two+reports@mail.example.org"),
         ("one＠example．org", "one@example.org"),
+        ("one@例子.中国", "one@xn--fsqu00a.xn--fiqs8s"),
+        ("one@例子。中国", "one@xn--fsqu00a.xn--fiqs8s"),
+        ("one@Bücher.example.org", "one@xn--bcher-kva.example.org"),
+        ("one@straße.example.org", "one@xn--strae-oqa.example.org"),
+        ("one@XN--FSQU00A.example.org", "one@xn--fsqu00a.example.org"),
         ("o'neil@example.org", "o'neil@example.org"),
         (f"{'a' * 64}@example.org", f"{'a' * 64}@example.org"),
     ],
@@ -53,6 +58,11 @@ def test_a_phone_number_comes_out_in_e164(contact: str, number: str) -> None:
         "one two@example.org",
         "one@exa mple.org",
         "one@-example.org",
+        "一@example.org",
+        "one@例 子.中国",
+        "one@-例子.中国",
+        "one@例子.中国\nBcc: two@example.org",
+        "one@例子",
         "one@example.org\nBcc: two@example.org",
         "one@example.org\r\nBcc: two@example.org",
         "one@example.org,two@example.org",
@@ -72,3 +82,8 @@ def test_anything_else_is_refused_with_a_pointer_to_the_contact(contact: str) ->
         parse_contact(contact)
 
     assert refusal.value.members["errors"][0]["pointer"] == "/contact"
+
+
+def test_an_address_with_other_letters_before_the_at_is_refused_in_words_that_say_so() -> None:
+    with pytest.raises(UnusableContact, match="before the @"):
+        parse_contact("一@example.org")

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from app.api.fields import Text, photos_field
+from app.api.fields import IdempotencyKey, SpelledEnum, Text, letters_and_digits, photos_field, primary_language
 from app.catalogue.city import Channel, Language
 from app.catalogue.schemas import NamesOut
 from app.geo.datums import Datum
@@ -27,10 +27,7 @@ def _degrees(low: float, high: float, error: str) -> validate.Range:
 class Key(Schema):
     """The header that makes a repeat harmless."""
 
-    idempotency_key = fields.UUID(
-        data_key="Idempotency-Key",
-        metadata={"description": "The client's own UUID: the same request sent again is the same report, for ever"},
-    )
+    idempotency_key = IdempotencyKey("The client's own UUID: the same request sent again is the same report, for ever")
 
 
 class NewReportIn(Schema):
@@ -53,7 +50,9 @@ class NewReportIn(Schema):
         validate=validate.Range(0, ACCURACY_MOST_M, error="Accuracy is a radius in metres, 0 to 100000."),
         metadata={"description": "Radius of the position's circle in metres"},
     )
-    datum = fields.Enum(Datum, by_value=True, allow_none=True, metadata={"description": "wgs84 where it is left out"})
+    datum = SpelledEnum(
+        Datum, letters_and_digits, allow_none=True, metadata={"description": "wgs84 where it is left out"}
+    )
     item = Text(allow_none=True, validate=validate.Length(max=100))
     description = Text(load_default="", allow_none=True, validate=validate.Length(max=DESCRIPTION_LENGTH))
     contact = Text(
@@ -98,7 +97,7 @@ class SimilarIn(Schema):
 
     lon = fields.Float(required=True, validate=_degrees(*_POSITION[0]))
     lat = fields.Float(required=True, validate=_degrees(*_POSITION[1]))
-    datum = fields.Enum(Datum, by_value=True, load_default=Datum.WGS84)
+    datum = SpelledEnum(Datum, letters_and_digits, load_default=Datum.WGS84)
     item = Text(validate=validate.Length(max=100))
     accuracy = fields.Float(load_default=0.0, validate=validate.Range(0, 1_000_000), metadata={"description": "Metres"})
 
@@ -128,7 +127,7 @@ class ItemIn(Schema):
     """Words to search the catalogue for."""
 
     q = Text(load_default="", validate=validate.Length(max=100))
-    language = fields.Enum(Language, by_value=True, load_default=Language.ZH)
+    language = SpelledEnum(Language, primary_language, load_default=Language.ZH)
 
 
 class ItemOut(NamesOut):
