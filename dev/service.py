@@ -13,7 +13,8 @@ from dev.places import PROGRAMS, ROOT, VAR
 
 MARK = f"SUISHOUPAI_RUN={VAR}"  # in the environment of every process of a run, so that none is ever lost
 GRACE = 12.0  # seconds; honcho itself kills what does not end within five
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0  # a busy machine takes minutes
+TELL_SECONDS = 10.0
 PAUSE = 0.25
 
 
@@ -78,7 +79,7 @@ def wait_until_ready(address: str, service: Service) -> None:
         now = time.monotonic()
         if now - started > READY_SECONDS:
             raise Refusal(f"The service is not ready after {READY_SECONDS:.0f} seconds: {said}")
-        if now - told > READY_SECONDS / 12:
+        if now - told > TELL_SECONDS:
             say(f"  not ready yet: {said}")
             told = now
         time.sleep(PAUSE)
@@ -93,4 +94,5 @@ def ask(url: str) -> str:
     except urllib.error.HTTPError as answer:
         return f"{answer.code} {answer.read(500).decode(errors='replace').strip()}"
     except OSError as fault:
-        return str(fault)
+        reason = getattr(fault, "reason", fault)
+        return f"no answer ({getattr(reason, 'strerror', None) or reason})"
