@@ -63,7 +63,7 @@ def _create_offline_app(fault: SettingsFault) -> Flask:
 
 def _create_app(settings: Settings) -> Flask:
 
-    from app.api import blueprint, edge, errors
+    from app.api import blueprint, edge, errors, query
     from app.db import utcnow
     from app.logs import start_logs
     from app.media.service import check_size
@@ -83,6 +83,7 @@ def _create_app(settings: Settings) -> Flask:
     app.extensions["check_upload"] = check_size
     errors.install(app)
     edge.install(app, trusted_proxies=settings.trusted_proxies, live_url=settings.live_url)
+    query.install(app)
     api = blueprint.make_api(app)
     for name in ROUTES:
         api.register_blueprint(importlib.import_module(name).blp)

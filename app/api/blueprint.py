@@ -19,6 +19,16 @@ from app.api.guard import public
 from app.api.problems import MEDIA_TYPE, ProblemSchema
 from app.errors import BadRequest, TooLarge, UnsupportedMediaType
 
+DESCRIPTION = """\
+Errors are `application/problem+json` (RFC 9457); docs/problems.md explains each.
+
+A query parameter that an operation under `/api/v1` does not know is refused with 422: `errors` points at it, and
+`known` lists those that it takes. Pages, tiles and feeds ignore unknown ones, as messengers and mail programs add
+their own to links.
+
+Bodies are JSON in UTF-8; one without a `Content-Type` is read as JSON, one of another kind is 415. Languages are known
+by their primary subtag (`zh-Hans-CN`, `en_US`), datums without regard to case and dashes (`GCJ-02`).
+"""
 JSON_BYTES = 64 * 1024  # words and ids; photos come as files
 NESTED_MOST = 32
 
@@ -160,6 +170,7 @@ def make_api(app: Flask) -> Api:
         API_TITLE="suishoupai 随手拍",
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
     )
     app.json = Json(app)
     api = Api(app)

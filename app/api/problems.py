@@ -98,13 +98,13 @@ def _pointers(messages: Any, prefix: str = "") -> Iterator[dict[str, str]]:
     """Walk what marshmallow says; the empty pointer is the whole document, as its key ``_schema`` means."""
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            yield from _pointers(inner, prefix if key == SCHEMA else f"{prefix}/{_escape(key)}")
+            yield from _pointers(inner, prefix if key == SCHEMA else f"{prefix}/{escape_pointer(key)}")
     else:
         for message in messages if isinstance(messages, list) else [messages]:
             yield {"pointer": prefix, "detail": str(message)}
 
 
-def _escape(key: Any) -> str:
+def escape_pointer(key: Any) -> str:
     """Write a member's name as a JSON Pointer has it (RFC 6901, 3)."""
     return str(key).replace("~", "~0").replace("/", "~1")
 
