@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Float, TextClause, bindparam, text
 
+from app.publicmap.box import Box
 from app.publicmap.face_queries import CLASS_CODE
 from app.publicmap.filters import Wanted
 from app.publicmap.grid import COARSEST, Shown
@@ -14,7 +15,7 @@ from app.publicmap.tile_queries import where_points
 Parameters = dict[str, Any]
 # Written into the statement: whether to walk from the newest on or to sort what lies in the box is up to its size, and
 # a plan that PostgreSQL keeps for any box takes every box for a small one (seconds for a city of a million).
-_BOX = tuple(bindparam(side, type_=Float, literal_execute=True) for side in ("west", "south", "east", "north"))
+_SIDES = ("west", "south", "east", "north")
 _POINT = "ST_Transform(ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), 3857)"
 _LINE = """
     SELECT p.work_order_id, p.public_id AS id, p.item, p.class, p.state, p.step, p.sensitive, p.street,
@@ -45,13 +46,18 @@ PLACE_OF = text("""
 
 
 def lines(
-    wanted: Wanted, *, box: tuple[float, ...] | None, near: tuple[float, float] | None, after: Any | None
+    wanted: Wanted, *, boxes: tuple[Box, ...] | None, near: tuple[float, float] | None, after: Any | None
 ) -> tuple[TextClause, Parameters]:
     """List work orders, newest first or nearest first; ``after`` is a row of ``PLACE_OF``."""
     condition, parameters = where_points(wanted)
-    if box:
-        condition += " AND p.geom && ST_Transform(ST_MakeEnvelope(:west, :south, :east, :north, 4326), 3857)"
-        parameters |= {side.key: value for side, value in zip(_BOX, box, strict=True)}
+    sides = {
+        f"{side}_{number}": value
+        for number, box in enumerate(boxes or ())
+        for side, value in zip(_SIDES, box, strict=True)
+    }
+    if boxes:
+        condition += f" AND ({' OR '.join(_within(number) for number in range(len(boxes)))})"
+        parameters |= sides
     if near:
         parameters |= {"lon": near[0], "lat": near[1]}
     place = f"p.geom <-> {_POINT}" if near else "0.0"
@@ -63,7 +69,12 @@ def lines(
     chosen = f"SELECT p.*, {place} AS place FROM map_points p WHERE {condition} ORDER BY {chosen_by} LIMIT :limit"
     distance = _METRES if near else "NULL::float8"
     statement = text(_LINE.format(chosen=chosen, distance=distance, order=order))
-    return statement.bindparams(*_BOX) if box else statement, parameters
+    return statement.bindparams(*(bindparam(side, type_=Float, literal_execute=True) for side in sides)), parameters
+
+
+def _within(number: int) -> str:
+    sides = ", ".join(f":{side}_{number}" for side in _SIDES)
+    return f"p.geom && ST_Transform(ST_MakeEnvelope({sides}, 4326), 3857)"
 
 
 def _behind(*, near: bool) -> str:

@@ -17,23 +17,24 @@ from app.api.pages import read_cursor, write_cursor
 from app.catalogue.city import City
 from app.errors import Unprocessable
 from app.publicmap import list_queries as queries
+from app.publicmap.box import Box
 from app.publicmap.filters import Wanted
 from app.publicmap.views import View, show_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Which part of a list: within a box (west, south, east, north), nearest first, behind a cursor."""
+    """Which part of a list: within boxes, nearest first, behind a cursor."""
 
     limit: int
     cursor: str | None = None
-    box: tuple[float, ...] | None = None
+    boxes: tuple[Box, ...] | None = None
     near: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Page:
         """Read what was asked for."""
-        return cls(limit=asked["limit"], cursor=asked["cursor"], box=asked["bbox"], near=asked["near"])
+        return cls(limit=asked["limit"], cursor=asked["cursor"], boxes=asked["bbox"], near=asked["near"])
 
 
 def list_lines(
@@ -41,7 +42,7 @@ def list_lines(
 ) -> tuple[list[View], str | None]:
     """List a page of work orders and give the cursor of the next one. Raises Unprocessable for a foreign cursor."""
     after = _place_of(session, page.cursor)
-    statement, parameters = queries.lines(wanted, box=page.box, near=page.near, after=after)
+    statement, parameters = queries.lines(wanted, boxes=page.boxes, near=page.near, after=after)
     rows = session.execute(statement, parameters | {"limit": page.limit + 1}).mappings().all()
     shown = show_lines(session, rows[: page.limit], city=city, now=now)
     return shown, write_cursor([shown[-1]["id"]]) if len(rows) > page.limit else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from app.api.pages import PageIn
+from app.publicmap.box import Box, split_box
 from app.publicmap.grid import Period, Shown
 from app.publicmap.models import TextVerdict
 from app.publicmap.words import Filtered
@@ -40,6 +42,28 @@ class Numbers(fields.String):
         if not fit:
             raise ValidationError(f"Send {len(self.bounds)} numbers of degrees with commas between them.")
         return numbers
+
+
+class BoxesField(fields.String):
+    """A box of degrees (west,south,east,north), as one box or as two where it crosses the date line (RFC 7946, 5.2).
+
+    What reaches over the poles or round the world is cut; longitudes may go on counting beyond 180, as maps do.
+    """
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[Box, ...]:  # type: ignore[override]
+        try:
+            west, south, east, north = (
+                float(part) for part in str(super()._deserialize(value, *args, **kwargs)).split(",")
+            )
+        except ValueError:
+            raise ValidationError(
+                "Send four numbers of degrees with commas between them: west,south,east,north."
+            ) from None
+        if not all(math.isfinite(number) for number in (west, south, east, north)):
+            raise ValidationError("The sides of the box are finite numbers of degrees.")
+        if south > north:
+            raise ValidationError("The south of the box lies north of its north: write west,south,east,north.")
+        return split_box(west, south, east, north)
 
 
 _LON, _LAT = (-180.0, 180.0), (-85.0, 85.0)
@@ -77,7 +101,12 @@ class FiltersIn(Schema):
 class LinesIn(FiltersIn, PageIn):
     """Which page of which work orders."""
 
-    bbox = Numbers(_LON, _LAT, _LON, _LAT, load_default=None, metadata={"description": "west,south,east,north"})
+    bbox = BoxesField(
+        load_default=None,
+        metadata={
+            "description": "west,south,east,north; west is greater than east where the box crosses the date line"
+        },
+    )
     near = Numbers(_LON, _LAT, load_default=None, metadata={"description": "lon,lat: the nearest first"})
 
 

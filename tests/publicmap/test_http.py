@@ -261,7 +261,7 @@ def test_a_box_cuts_the_list(three: list[str], client: FlaskClient) -> None:
 def test_the_plan_of_a_list_is_made_for_its_box(three: list[str], shenzhen: Session) -> None:
     box = (YUEHAI[0] - 0.1, YUEHAI[1] - 0.1, YUEHAI[0] + 0.1, YUEHAI[1] + 0.1)
     kept = text("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%ST_MakeEnvelope%'")
-    statement, parameters = list_queries.lines(Wanted(), box=box, near=None, after=None)
+    statement, parameters = list_queries.lines(Wanted(), boxes=(box,), near=None, after=None)
 
     # psycopg prepares what it has sent five times, and PostgreSQL then keeps one plan for any parameters.
     found = [len(shenzhen.execute(statement, parameters | {"limit": 9}).all()) for _ in range(8)]
