@@ -1,11 +1,12 @@
 """The program of a decoder process: takes jobs on standard input, answers on standard output, ends with its parent.
 
 It holds no secret, opens no file and no connection: a hostile picture that takes it over finds nothing. Started by
-app.media.probe, which kills it when a job takes too long.
+app.media.probe, which says how much processor time a job may use.
 """
 
 from __future__ import annotations
 
+import math
 import resource
 import signal
 import sys
@@ -19,8 +20,7 @@ from app.media.formats import Format
 
 # 50 megapixels are 200 MB in Pillow; the worst case (WebP, 810 MB measured) holds four of these at a time.
 MEMORY_BYTES = 1 << 30
-# A child whose parent died in the middle of a job is nobody's to kill: it ends by itself.
-CPU_SECONDS = 60
+CPU_SECONDS = 60  # of a job that names no limit of its own
 FILES = 32
 
 Answer: TypeAlias = tuple[dict[str, Any], bytes]
@@ -52,9 +52,14 @@ def answer_all(source: BinaryIO, target: BinaryIO, work: Work | None = None) -> 
     """Read jobs from ``source`` and write an answer for each to ``target``."""
     while (message := wire.read(source)) is not None:
         job, data = message
-        most = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + CPU_SECONDS, most))
+        limit_processor_time(job.pop("cpu_seconds", CPU_SECONDS))
         wire.write(target, *answer(job, data, work or do))
+
+
+def limit_processor_time(seconds: float) -> None:
+    """Let the kernel end this process by SIGXCPU once it has used so many more seconds, rounded up."""
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), most))
 
 
 def do(job: dict[str, Any], data: bytes) -> Answer:

@@ -25,15 +25,18 @@ from app.media.formats import Format
 
 log = logging.getLogger(__name__)
 
+# Processor time of the child, not wall time: a busy machine does not make a picture undecodable.
 PROBE_SECONDS = 10.0
 RENDER_SECONDS = 30.0
 # A picture of 1600 pixels took 0.5 to 6 s: fine detail costs. The first one of a child waits for OpenCV too.
 DETECT_SECONDS = 45.0
+# Wall time after which a child is killed that neither answers nor uses up its processor time: it is stopped or starved.
+STALLED_SECONDS = 120.0
 # How long a request waits for a free decoder.
 QUEUE_SECONDS = 20.0
 # By these a picture ends its decoder. Any other signal comes from outside: a service manager that stops the whole
 # group, the kernel that needs memory.
-CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGXCPU)
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 _ROOT = Path(__file__).parents[2]
 # Isolated (-I): neither the working folder nor the environment says what is imported.
@@ -51,7 +54,7 @@ class Undecodable(Exception):
 
 
 class TooSlow(Undecodable):
-    """Decoding took too long: the file's fault as far as anybody can say; on a machine that was busy it may pass."""
+    """Decoding used up its processor time: the file's fault, although a faster machine may decode it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +109,19 @@ class Child:
         """Say whether it can take a job."""
         return self.process.poll() is None
 
-    def ask(self, job: dict[str, Any], data: bytes, *, seconds: float) -> tuple[dict[str, Any], bytes]:
-        """Give it a job and wait for the answer; after ``seconds`` it is killed. Raises Undecodable or Unavailable.
+    def ask(
+        self, job: dict[str, Any], data: bytes, *, seconds: float, stalled_s: float = STALLED_SECONDS
+    ) -> tuple[dict[str, Any], bytes]:
+        """Give it a job and wait for the answer.
 
-        After an exception the child is of no more use.
+        It may use ``seconds`` of processor time, and is killed after ``stalled_s`` of wall time. Raises Undecodable
+        (TooSlow) or DecoderUnavailable. After an exception the child is of no more use.
         """
-        late = threading.Event()
-        timer = threading.Timer(seconds, self._stop_late, [late])
+        stalled = threading.Event()
+        timer = threading.Timer(stalled_s, self._kill_stalled, [stalled])
         timer.start()
         try:
-            wire.write(cast("BinaryIO", self.process.stdin), job, data)
+            wire.write(cast("BinaryIO", self.process.stdin), job | {"cpu_seconds": seconds}, data)
             message = wire.read(cast("BinaryIO", self.process.stdout))
         except OSError:
             message = None
@@ -124,20 +130,20 @@ class Child:
         finally:
             timer.cancel()
             timer.join()
-        if late.is_set():
-            raise TooSlow(f"took longer than {seconds:.0f} seconds to decode. Send a smaller copy.")
         if message is None:
-            raise self._obituary()
+            raise self._obituary(seconds, stalled=stalled.is_set())
         return message
 
-    def _stop_late(self, late: threading.Event) -> None:
-        late.set()
+    def _kill_stalled(self, stalled: threading.Event) -> None:
+        stalled.set()
         self.process.kill()
 
-    def _obituary(self) -> Exception:
+    def _obituary(self, seconds: float, *, stalled: bool) -> Exception:
         """Say whose fault it is: a crash is the file's; a kill from outside or a failed start is not."""
         code = self.close()
-        log.warning("decoder stopped", extra={"returncode": code})
+        log.warning("decoder stopped", extra={"returncode": code, "stalled": stalled})
+        if -code == signal.SIGXCPU:
+            return TooSlow(f"took longer than {seconds:.0f} seconds to decode. Send a smaller copy.")
         if -code in CRASHES:
             return Undecodable("makes the decoder stop. Send another copy.")
         return DecoderUnavailable("The decoder was stopped. Nothing was stored; send the same request again.")

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import csv
-import os
+import fcntl
 import signal
 import subprocess
 import sys
-import time
+import termios
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +17,7 @@ from app.media import child, wire
 from app.media.errors import DecoderUnavailable
 from app.media.probe import Child, Probe, Prober, TooSlow, Undecodable
 from tests.media.pictures import decode, encode, noise, quarters, with_exif
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 MEDIA_TYPES = {
@@ -38,12 +39,41 @@ def lone() -> Iterator[Prober]:
     lone.close()
 
 
+@pytest.fixture
+def spinning() -> Iterator[Child]:
+    """Give a child that does what its job says."""
+    spinning = Child("tests.media.spinning")
+    yield spinning
+    spinning.close()
+
+
 def only(prober: Prober) -> Child:
     """Give the idle child of a pool of one."""
     found = prober._free.get_nowait()
     prober._free.put(found)
     assert found is not None
     return found
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """Stop a child, and return once it does not run any more."""
+    child.send_signal(signal.SIGSTOP)
+    wait_until(lambda: state_of(child.pid) == "T")
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process as proc(5) has it, "" where there is none."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return ""
+
+
+def unread_bytes(child: subprocess.Popen[bytes]) -> int:
+    """Return how many bytes of a job lie in the pipe to a child."""
+    assert child.stdin is not None
+    counted = fcntl.ioctl(child.stdin, termios.FIONREAD, bytes(4))
+    return int.from_bytes(counted, sys.byteorder)
 
 
 def outcome(prober: Prober, data: bytes) -> tuple[str, int, int, int, bool] | str:
@@ -143,11 +173,11 @@ def test_a_decoder_killed_at_work_gives_a_clear_error_and_the_next_photo_works(
     lone: Prober, ending: signal.Signals
 ) -> None:
     victim = only(lone).process
-    victim.send_signal(signal.SIGSTOP)
+    stop(victim)
 
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lone.probe, SMALL)
-        time.sleep(0.2)
+        wait_until(lambda: unread_bytes(victim))
         victim.send_signal(ending)
         victim.send_signal(signal.SIGCONT)
         with pytest.raises(DecoderUnavailable, match="send the same request again"):
@@ -158,11 +188,11 @@ def test_a_decoder_killed_at_work_gives_a_clear_error_and_the_next_photo_works(
 
 def test_a_photo_that_makes_the_decoder_crash_is_the_one_to_blame(lone: Prober) -> None:
     victim = only(lone).process
-    victim.send_signal(signal.SIGSTOP)
+    stop(victim)
 
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lone.probe, SMALL)
-        time.sleep(0.2)
+        wait_until(lambda: unread_bytes(victim))
         victim.send_signal(signal.SIGSEGV)
         victim.send_signal(signal.SIGCONT)
         with pytest.raises(Undecodable, match="makes the decoder stop"):
@@ -171,17 +201,41 @@ def test_a_photo_that_makes_the_decoder_crash_is_the_one_to_blame(lone: Prober) 
     assert lone.probe(SMALL).width == 80
 
 
-def test_a_photo_that_takes_too_long_is_refused_and_the_next_one_works() -> None:
-    hasty = Prober(1, seconds=0.5)
-    hasty.probe(SMALL)
-    only(hasty).process.send_signal(signal.SIGSTOP)
+def test_a_photo_that_takes_too_much_processor_time_is_refused_and_the_next_one_works(spinning: Child) -> None:
+    with pytest.raises(TooSlow, match="took longer than 1 seconds"):
+        spinning.ask({}, b"spin", seconds=1)
 
-    with pytest.raises(TooSlow, match="took longer than"):
-        hasty.probe(SMALL)
+    assert not spinning.alive()
 
-    hasty._seconds = 10.0
-    assert hasty.probe(SMALL).width == 80
-    hasty.close()
+
+def test_wall_time_alone_makes_no_photo_too_slow(spinning: Child) -> None:
+    assert spinning.ask({}, b"wait", seconds=0.1) == ({"boxes": []}, b"")
+
+
+def test_each_job_has_the_whole_processor_time(lone: Prober) -> None:
+    process = Path("/proc", str(only(lone).process.pid), "limits")
+    before = cpu_limit(process)
+    lone._seconds = 20.0
+
+    lone.probe(SMALL)
+
+    assert cpu_limit(process) == before + 10
+
+
+def cpu_limit(limits: Path) -> int:
+    (line,) = [line for line in limits.read_text().splitlines() if line.startswith("Max cpu time")]
+    return int(line.split()[3])
+
+
+def test_a_stalled_decoder_is_killed_the_photo_is_not_blamed_and_the_next_one_works(lone: Prober) -> None:
+    stopped = only(lone)
+    stop(stopped.process)
+
+    with pytest.raises(DecoderUnavailable, match="send the same request again"):
+        stopped.ask({"sizes": []}, SMALL, seconds=10, stalled_s=0.1)
+
+    assert stopped.process.poll() == -signal.SIGKILL
+    assert lone.probe(SMALL).width == 80
 
 
 def test_when_all_decoders_are_busy_the_caller_is_told() -> None:
@@ -264,21 +318,8 @@ def test_decoders_end_with_their_parent_even_when_that_is_killed() -> None:
         decoder = int(parent.stdout.readline())
         parent.kill()
 
-    assert wait_for_end(decoder)
-
-
-def wait_for_end(pid: int) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            # Where nobody reaps orphans, a process that has ended stays as a zombie.
-            if Path("/proc", str(pid), "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                return True
-            os.kill(pid, 0)
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.05)
-    return False
+    # Where nobody reaps orphans, a process that has ended stays as a zombie.
+    wait_until(lambda: state_of(decoder) in {"", "Z"})
 
 
 def test_closing_ends_the_decoders(lone: Prober) -> None:
