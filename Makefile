@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV := $(PYTHON) -m dev
 .DEFAULT_GOAL := help
-.PHONY: help setup run install test test-fast check fmt lint types bench docs fuzz-media lock clean stop reset
+.PHONY: help setup run install test test-fast test-long check fmt lint types bench docs fuzz-media lock clean stop reset
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: ## run all tests; ARGS go to pytest
 
 test-fast: ## run the tests that need no browser and kill nothing; ARGS go to pytest
 	@$(DEV) test --fast $(ARGS)
+
+test-long: ## run the long form of the tests that have one, such as fifty kills; ARGS go to pytest
+	@$(DEV) test --long $(ARGS)
 
 check: lint types ## lint, types, import contracts, then all tests: what CI runs
 	@$(DEV) test

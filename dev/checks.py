@@ -11,21 +11,24 @@ from dev.console import Refusal, say
 from dev.environment import Plan
 from dev.places import PROGRAMS, ROOT, VAR
 
-WORKERS = "2"
+# Tests of one group run on one worker, one after the other.
+DISTRIBUTION = ("-n", "2", "--dist", "loadgroup")
 FAST = "not browser and not kill"
 LOAD = "mapload"  # the benchmark that needs nginx and wrk
 CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache", "htmlcov", ".coverage")
 
 
-def test(words: Sequence[str], *, fast: bool) -> int:
+def test(words: Sequence[str], *, fast: bool, long: bool) -> int:
     """Run the tests and return pytest's exit code; `words` go to pytest.
+
+    `fast`: without browser and kill tests. `long`: only those that have a long form, and in that form.
 
     Its conftest starts the scratch cluster; when nobody else uses that, it is stopped after.
     """
     setup.ensure(development=True, browser=not fast, front=not fast)
-    chosen = ["-m", FAST] if fast else []
+    chosen = ["-m", FAST] if fast else ["-m", "long"] if long else []
     try:
-        return call("pytest", "-n", WORKERS, "--dist", "loadgroup", *chosen, *words)
+        return call("pytest", *DISTRIBUTION, *chosen, *words, settings={"LONG": "1"} if long else None)
     finally:
         cluster = scratch_cluster()
         if cluster.running and not cluster.busy:

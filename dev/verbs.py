@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     added = {name: verbs.add_parser(name, help=text, allow_abbrev=False) for name, text in HELP.items()}
     added["setup"].add_argument("--tests", action="store_true", help="also what the tests need")
-    added["test"].add_argument("--fast", action="store_true", help="without browser and kill tests")
+    form = added["test"].add_mutually_exclusive_group()
+    form.add_argument("--fast", action="store_true", help="without browser and kill tests")
+    form.add_argument("--long", action="store_true", help="the long form of those that have one")
     added["psql"].add_argument("--tests", action="store_true", help="of the cluster of the tests")
     added["psql"].add_argument("--role", default=SUPERUSER, choices=(SUPERUSER, OWNER, APP))
     added["psql"].add_argument("--database", help="default: the one of CITY")
@@ -92,7 +94,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Sequence[str]], int | None]] = {
     "setup": _setup,
     "run": lambda _, __: run.run(),
     "install": lambda _, __: production.install(),
-    "test": lambda arguments, rest: checks.test(rest, fast=arguments.fast),
+    "test": lambda arguments, rest: checks.test(rest, fast=arguments.fast, long=arguments.long),
     "lint": lambda _, __: checks.lint(),
     "fmt": lambda _, __: checks.form(),
     "types": lambda _, __: checks.types(),

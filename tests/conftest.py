@@ -18,6 +18,11 @@ from app import create_app, db
 from app.config import Settings
 from dev.cluster import Cluster, scratch_cluster
 from tests.databases import Databases, shared_folder
+from tests.rules import (  # noqa: F401  # pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_make_collect_report,
+    pytest_runtest_makereport,
+)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +95,13 @@ def shenzhen(databases: Databases, app: Flask, shared: Path) -> Iterator[Session
 def boston(databases: Databases, app: Flask, shared: Path) -> Iterator[Session]:
     """Give a session over the real Boston; nothing stays."""
     with rolled_back(databases.engine("boston")) as session:
+        yield session
+
+
+@pytest.fixture
+def built_in(databases: Databases, app: Flask) -> Iterator[Session]:
+    """Give a session over the built-in demonstration pack, which needs no test data; nothing stays."""
+    with rolled_back(databases.engine("built_in")) as session:
         yield session
 
 

@@ -22,6 +22,7 @@ from dev.cluster import Cluster
 from dev.places import ROOT, shared_data
 
 SHARED = shared_data()
+BUILT_IN = ROOT / "cities" / "shenzhen"
 SECRET = "made-up-secret-key-for-tests-only-0123456789"
 
 
@@ -50,7 +51,7 @@ class Databases:
     _names: list[str] = field(default_factory=list)
 
     def settings(self, kind: str) -> Settings:
-        """Give settings over this worker's clone of ``empty`` or of a city pack of ../shared."""
+        """Give settings over this worker's clone of ``empty``, ``built_in`` or a city pack of ../shared."""
         name = f"ssp_test_{self.worker}_{kind}"
         if name not in self._names:
             self.clone(kind, name)
@@ -98,7 +99,7 @@ class Databases:
 
 
 def fill(kind: str, settings: Settings) -> None:
-    """Migrate a database and load a city pack of ../shared into it, none for ``empty``."""
+    """Migrate a database and load a pack: none for ``empty``, the one of the repository for ``built_in``."""
     command.upgrade(alembic_config(settings), "head")
     if kind == "empty":
         return
@@ -108,14 +109,15 @@ def fill(kind: str, settings: Settings) -> None:
     engine = create_engine(settings.database_url, poolclass=NullPool)
     db.Session.configure(bind=engine)
     with db.Session.begin() as session:
-        load_pack(session, read_pack(SHARED / "cities" / kind), [AreaPart(), ListPart(), AssetPart()], now=db.utcnow())
+        pack = BUILT_IN if kind == "built_in" else SHARED / "cities" / kind
+        load_pack(session, read_pack(pack), [AreaPart(), ListPart(), AssetPart()], now=db.utcnow())
     engine.dispose()
 
 
 def _state() -> str:
     digest = hashlib.sha256()
     files = [*sorted(ROOT.glob("app/**/*.py")), *sorted(ROOT.glob("migrations/**/*.py"))]
-    for path in [*files, *sorted(SHARED.glob("cities/**/*.*"))]:
+    for path in [*files, *sorted(BUILT_IN.glob("*.*")), *sorted(SHARED.glob("cities/**/*.*"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

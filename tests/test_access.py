@@ -236,10 +236,15 @@ def _at(place: Place) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(shenzhen: Session) -> World:
-    world = World(shenzhen)
+def world(built_in: Session) -> World:
+    world = World(built_in)
     world.make()
     return world
+
+
+@pytest.fixture
+def client(app: Flask, world: World) -> FlaskClient:
+    return app.test_client()
 
 
 def routes_of(app: Flask) -> Iterator[tuple[str, str, str]]:

@@ -138,3 +138,11 @@ def test_the_staff_guide_names_every_step_of_staff() -> None:
     }
 
     assert [step for step in steps if not re.search(rf"\b{step}\b", page)] == []
+
+
+def test_no_test_has_a_group_or_a_time_limit_of_its_own() -> None:
+    # tests/rules.py makes the only group, pyproject.toml has the only limit.
+    own = re.compile(r"mark\.(xdist_group|timeout)\(")
+    tests = [path for path in ROOT.glob("tests/**/*.py") if path.name != "rules.py"]
+
+    assert [path.name for path in tests if own.search(path.read_text())] == []

@@ -23,7 +23,7 @@ from dev.cluster import Cluster
 from tests.databases import fill, settings_for
 
 HASTY = Limits(lock_s=1, statement_s=60, idle_s=60, silence_s=1)
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")

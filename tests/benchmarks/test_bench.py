@@ -18,7 +18,7 @@ from benchmarks.site import ALL
 ROOT = Path(__file__).parents[2]
 
 # One process has the page made; two at once would disturb each other.
-pytestmark = pytest.mark.xdist_group("bench")
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from app.notify.keys import tracking_secret
 from tests.browser.conftest import Open
 from tests.browser.test_journeys import faint_words, fits, small_targets
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_slider_is_moved_by_the_keyboard_and_says_where_it_is(phone: Open, p
     # One of them may have its larger picture already, whose shape is rounded elsewhere.
     assert boxes[0] == pytest.approx(boxes[1], abs=0.5)
     assert boxes[0]["height"] > 100
-    assert page.locator(".compare .before img").get_attribute("alt", timeout=1000) is not None
+    assert page.locator(".compare .before img").get_attribute("alt") is not None
     assert fits(page)
     assert small_targets(page) == []
     assert faint_words(page) == []

@@ -45,8 +45,6 @@ def test_a_picture_is_packed_as_well_as_fits() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
-@pytest.mark.timeout(180)
 def test_the_command_takes_it_of_a_running_service(address: str, tmp_path: Path) -> None:
     with Session.begin() as session:
         fix(session, make_report(session, now=utcnow()), now=utcnow())

@@ -125,8 +125,7 @@ def _readme_commands() -> list[str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a machine of its own needs root")
-@pytest.mark.timeout(900)
-@pytest.mark.xdist_group("machine")
+@pytest.mark.alone
 def test_a_machine_serves_after_the_commands_of_the_readme(machine: Machine) -> None:
     clone, install, *rest = _readme_commands()
     assert clone == "git clone URL /srv/suishoupai && cd /srv/suishoupai"  # the checkout is there

@@ -56,7 +56,6 @@ def pins(*locks: Path) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==(\S+)", "".join(lock.read_text() for lock in locks), re.MULTILINE))
 
 
-@pytest.mark.timeout(900)  # it downloads, and four processes install
 def test_old_locks_install_from_the_pip_of_debian_on(checkout: Path) -> None:
     refused = pip(checkout, "install", "--require-hashes", "-r", str(checkout / venv.DEVELOPMENT))
 

@@ -51,7 +51,7 @@ def figures(history: History, trained: Trained) -> dict[str, Any]:
     return evaluate(history, trained.model, trained.plain, since=SEPTEMBER)
 
 
-@pytest.mark.xdist_group("duplicates")
+@pytest.mark.alone
 class TestOnTheThirdMonth:
     def test_it_is_as_good_as_it_was(self, figures: dict[str, Any]) -> None:
         assert figures["average_precision"] > FLOOR

@@ -1,0 +1,10 @@
+"""How much of a long test is run: the short form in each run of the suite, the long one by `make test-long`."""
+
+from __future__ import annotations
+
+import os
+
+
+def short_or_long(short: int, long: int) -> int:
+    """Return the number for this run. Tests that use it are marked ``long``."""
+    return long if os.environ.get("LONG") else short
