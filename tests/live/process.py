@@ -19,9 +19,10 @@ from queue import Empty, Queue
 from typing import Any
 
 from app.config import Settings
+from tests.ports import reserve_port
+from tests.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 90.0
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Client:
     _lines: Queue[str | None] = field(default_factory=Queue, repr=False)
     _reader: threading.Thread | None = field(default=None, repr=False)
 
-    def next(self, seconds: float = 5.0) -> Event | None:
+    def next(self, seconds: float = PATIENCE_S) -> Event | None:
         """Wait for an event; None where none comes in time or the stream is over. The first call begins to read."""
         if self._reader is None:
             self._reader = threading.Thread(target=self._read_on, daemon=True)
@@ -75,17 +76,34 @@ class Client:
                 self._lines.put(line.decode().rstrip("\n"))
         self._lines.put(None)
 
-    def take(self, number: int, seconds: float = 5.0) -> list[Event]:
+    def take(self, number: int, seconds: float = PATIENCE_S) -> list[Event]:
         """Wait for so many events."""
         found = [self.next(seconds) for _ in range(number)]
         return [event for event in found if event is not None]
+
+    def take_until(self, note: str) -> list[Event]:
+        """Wait for the event with this note; return those before it."""
+        found = []
+        while (event := self.next()) is not None and event.shown["note"] != note:
+            found.append(event)
+        assert event is not None, f"the stream ended, or {note!r} never came"
+        return found
+
+    def take_until_ping(self) -> list[Event]:
+        """Wait for the next ping; return the events before it."""
+        known, found = self.comments, []
+        while self.comments == known:
+            if (event := self.next(0.1)) is not None:
+                found.append(event)
+            assert not self.ended
+        return found
 
     def close(self) -> None:
         if self.connection.sock is not None:
             with suppress(OSError):
                 self.connection.sock.shutdown(socket.SHUT_RDWR)
         if self._reader is not None:
-            self._reader.join(5)
+            self._reader.join(PATIENCE_S)
         self.connection.close()
         self.answer.close()
 
@@ -123,7 +141,7 @@ class Live:
 
     def open(self, path: str, **headers: str) -> Client:
         """Open a stream, or get the refusal."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         self.clients.append(Client(connection, connection.getresponse()))
         if connection.sock is not None:
@@ -143,27 +161,19 @@ class Live:
 
     def wait(self, **wanted: Any) -> None:
         """Wait until /healthz says so."""
-        ends = time.monotonic() + READY_SECONDS
-        while time.monotonic() < ends:
+
+        def holds() -> bool:
             with suppress(OSError):
-                if wanted.items() <= self.health().items():
-                    return
-            time.sleep(0.02)
-        message = f"not {wanted}: {self.log.read_text()[-3000:]}"
-        raise TimeoutError(message)
+                return bool(wanted.items() <= self.health().items())
+            return False
 
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        wait_until(holds, lambda: f"not {wanted}: {self.log.read_text()[-3000:]}")
 
 
 @contextmanager
 def running(settings: Settings, folder: Path, *, port: int = 0, **over: str) -> Iterator[Live]:
     """Run the process over a database."""
-    port = port or free_port()
+    port = port or reserve_port()
     environment = os.environ | {
         "DATABASE_URL": settings.database_url,
         "SECRET_KEY": settings.secret_key,
@@ -189,7 +199,7 @@ def running(settings: Settings, folder: Path, *, port: int = 0, **over: str) -> 
                 client.close()
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(10)
+                process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -45,15 +45,20 @@ class Seam:
         if reading is self._reading and not self._done:
             self._done = True
             self._then(self.hub)
-            await asyncio.sleep(0.1)  # the hub hands out what it has heard
+            await self.hand_out()
         return found
+
+    async def hand_out(self) -> None:
+        """Let the hub hand out what it has heard: it forgets that it was told, and then does all of it at once."""
+        while self.hub._told.is_set():  # noqa: ASYNC110  # the product has no event for it
+            await asyncio.sleep(0)
 
     async def run(self, stream: Stream, seat: Any) -> list[str]:
         """Seat a stream and give the notes that it is told."""
         work = asyncio.create_task(self.hub.work())
         self.hub.open(stream)
         await seat
-        await asyncio.sleep(0.1)
+        await self.hand_out()
         work.cancel()
         stream.close()
         lines = (await stream.take()).decode().split("\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import email
 import email.policy
-import socket
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.config import Settings
 from app.notify import keys, tasks
 from app.notify.keys import Keys
 from tests.databases import settings_for
+from tests.ports import reserve_port
 
 
 @pytest.fixture
@@ -55,9 +55,7 @@ class Server:
     def __init__(self) -> None:
         self.answers: dict[str, str] = {}
         self.mails: list[EmailMessage] = []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = reserve_port()
 
     @property
     def url(self) -> str:

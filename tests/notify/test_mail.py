@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import smtplib
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from app.notify.mail import SmtpMail, _sign_in, letter
 from app.notify.models import ChannelKind
 from app.notify.senders import senders
 from tests.notify.conftest import Server
+from tests.ports import reserve_port
 
 DELIVERY = UUID("01934f6e-0000-7000-8000-000000000002")
 MESSAGE = Message(
@@ -117,12 +117,8 @@ def test_a_final_answer_about_recipient_or_content_is_never_tried_again(
 
 
 def test_a_server_that_is_not_there_is_tried_later() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
     with pytest.raises(TryLater, match="ConnectionRefusedError"):
-        SmtpMail(f"smtp://127.0.0.1:{port}", "reports@example.org", "a.example.org").send(MESSAGE)
+        SmtpMail(f"smtp://127.0.0.1:{reserve_port()}", "reports@example.org", "a.example.org").send(MESSAGE)
 
 
 def test_a_sign_in_that_the_server_does_not_know_is_tried_later(server: Server) -> None:
