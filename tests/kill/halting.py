@@ -18,7 +18,7 @@ from sqlalchemy import event
 from app import create_app, db
 from app.media import masking, service, store, uploads
 
-SECONDS = 300
+SECONDS = 1800
 ORIGINAL = r"/originals/"
 PLAIN = r"/renditions/../../[0-9a-f]{64}/\d+\."
 UPLOAD = r"/uploads/"

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 import requests
+from sqlalchemy import text, update
+from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.db import utcnow
+from app.jobs import enqueue
+from app.notify.models import Delivery, DeliveryState
 from dev.cluster import Cluster
+from tests.ports import reserve_port
+from tests.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-READY_SECONDS = 40.0
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def count_as_lost(session: Session) -> None:
+    """Let the minutes be over after which killed workers, their jobs and their deliveries count as lost."""
+    early = utcnow() - dt.timedelta(hours=1)
+    taken = (DeliveryState.SENDING, DeliveryState.QUEUED)
+    session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
+    session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'"))
+    session.execute(update(Delivery).where(Delivery.state.in_(taken)).values(next_at=early))
+    for job in ("upkeep.reap", "notify.recover"):
+        enqueue(session, job, timestamp=0)
 
 
 @dataclass
@@ -37,7 +47,7 @@ class Service:
     cluster: Cluster
     settings: Settings
     folder: Path
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=reserve_port)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -93,15 +103,13 @@ class Service:
 
     def wait_until_alive(self) -> None:
         """Wait until the process answers."""
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if requests.get(f"{self.address}/healthz", timeout=2).ok:
-                    return
-            except requests.RequestException:
-                time.sleep(0.1)
-        message = f"no answer: {(self.folder / 'web.log').read_text()[-2000:]}"
-        raise TimeoutError(message)
+
+        def answers() -> bool:
+            with suppress(requests.RequestException):
+                return requests.get(f"{self.address}/healthz", timeout=PATIENCE_S).ok
+            return False
+
+        wait_until(answers, lambda: f"no answer: {(self.folder / 'web.log').read_text()[-2000:]}")
 
     def _environment(self) -> dict[str, str]:
         settings: dict[str, Any] = {

@@ -1,29 +1,25 @@
-"""Worker and database are killed at random while thousands are told: nobody is left out, nobody is told twice.
-
-DELIVERIES says how many; a run of ten thousand takes some minutes.
-"""
+"""Worker and database are killed while hundreds are told, by make test-long thousands: each of them once."""
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
-import os
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, func, select, text, update
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.db import Session, utcnow
-from app.jobs import enqueue
 from app.notify.keys import contact_digest, seal
 from app.notify.models import Attempt, ChannelKind, Contact, Delivery, DeliveryState, Pace, Subscription
 from app.workorders.models import WorkOrder
@@ -31,23 +27,24 @@ from app.workorders.states import EventKind
 from app.workorders.timeline import append
 from dev.cluster import Cluster
 from tests.databases import fill, settings_for
-from tests.kill.harness import Service, free_port
+from tests.kill.harness import Service, count_as_lost
 from tests.make import make_work_order
+from tests.scale import short_or_long
+from tests.waiting import Found, wait_until
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 
-DELIVERIES = int(os.environ.get("DELIVERIES", "600"))
-# One kill of the database in four, and all the time while thousands go out.
-KILLS = max(12, DELIVERIES // 200)
-BETWEEN_S = (0.5, 3.0)
-SETTLE_SECONDS = 900
+DELIVERIES = short_or_long(200, 5000)
+KILLS = short_or_long(4, 25)  # one in four of the database
+# A kill comes when so many more were told since the last one; the last kills come while the rest goes out.
+BETWEEN = DELIVERIES // (KILLS + 1)
 
 
 @dataclass
 class Gateway:
     """A gateway that keeps the ids: a message that it had before is refused by 409, as docs/gateway.md says."""
 
-    port: int = field(default_factory=free_port)
+    port: int = 0
     sent: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,7 +76,8 @@ def gateway() -> Iterator[Gateway]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", gateway.port), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    gateway.port = server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield gateway
     server.shutdown()
@@ -138,15 +136,9 @@ def start_worker(service: Service, gateway: Gateway) -> None:
 
 
 def hurry() -> None:
-    """Let the minutes be over after which a worker and what it took count as lost; trying again is due now."""
-    early = utcnow() - dt.timedelta(hours=1)
+    """Let what the killed left behind count as lost; trying again is due now."""
     with Session.begin() as session:
-        session.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"))
-        session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'"))
-        session.execute(update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(next_at=early))
-        session.execute(update(Delivery).where(Delivery.state == DeliveryState.QUEUED).values(next_at=early))
-        for job in ("upkeep.reap", "notify.recover"):
-            enqueue(session, job, timestamp=0)
+        count_as_lost(session)
 
 
 def left() -> int:
@@ -170,21 +162,18 @@ def test_none_is_lost_and_none_is_told_twice(service: Service, gateway: Gateway)
         event_id = event.id
     start_worker(service, gateway)
 
-    chance, kills = random.Random(7), Counter[str]()
-    ends = time.monotonic() + SETTLE_SECONDS
-    while kills.total() < KILLS or left():
-        assert time.monotonic() < ends, f"{left()} of {DELIVERIES} are left after {kills}"
-        time.sleep(chance.uniform(*BETWEEN_S))
-        if kills.total() < KILLS:
-            name = "database" if kills.total() % 4 == 3 else "worker"
-            service.kill(name)
-            kills[name] += 1
+    kills = Counter[str]()
+    for kill in range(1, KILLS + 1):
+        wait_until_told(gateway, kill * BETWEEN, kills)
+        name = "database" if kill % 4 == 0 else "worker"
+        service.kill(name)
+        kills[name] += 1
         if not service.cluster.running:
             service.cluster.start()
         if "worker" not in service.running or service.running["worker"].poll() is not None:
             start_worker(service, gateway)
-        if kills.total() >= KILLS:
-            with_patience(hurry)
+    wait_until_told(gateway, DELIVERIES, kills)
+    wait_until(lambda: patiently(left) == 0, lambda: f"{left()} deliveries are told and not recorded")
 
     with Session() as session:
         deliveries = session.scalars(select(Delivery).where(Delivery.event_id == event_id)).all()
@@ -197,9 +186,21 @@ def test_none_is_lost_and_none_is_told_twice(service: Service, gateway: Gateway)
     assert tries >= DELIVERIES
 
 
-def with_patience(work: object) -> None:
-    """Do what needs the database, which may be starting."""
+def wait_until_told(gateway: Gateway, number: int, kills: Counter[str]) -> None:
+    """Wait until the gateway has sent so many messages."""
+    looks = itertools.count(1)
+
+    def are_told() -> bool:
+        if next(looks) % 100 == 0:  # every two seconds or so
+            patiently(hurry)
+        return len(gateway.sent) >= number
+
+    wait_until(are_told, lambda: f"{len(gateway.sent)} of {DELIVERIES} were told after {kills}")
+
+
+def patiently(work: Callable[[], Found]) -> Found | None:
+    """Do what needs the database, which may be starting: None where it does not answer."""
     try:
-        work()  # type: ignore[operator]
+        return work()
     except DBAPIError:
-        time.sleep(1)
+        return None

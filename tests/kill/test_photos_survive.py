@@ -6,8 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +33,10 @@ from dev.cluster import Cluster
 from tests.databases import SECRET, fill, settings_for
 from tests.kill.harness import Service
 from tests.make import YUEHAI, make_photo
+from tests.waiting import PATIENCE_S, wait_until
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kill
 
-REACHED_SECONDS = 60
-SETTLE_SECONDS = 90
 HALTING = "tests.kill.halting"
 
 
@@ -109,12 +107,12 @@ class City:
     def kill_in(self, name: str, window: Window, digest: str) -> None:
         """Wait until it halts, check that the window is this one, and kill it there."""
         halted = self.service.folder / "halted"
-        wait_for(halted.exists, REACHED_SECONDS, f"{name} never came to the point")
+        wait_until(halted.exists, f"{name} never came to the point")
         pid = int(halted.read_text())
         assert os.getpgid(pid) == self.service.running[name].pid
         assert self.look(digest) == window
         self.service.kill(name)
-        wait_for(lambda: not psutil.pid_exists(pid), 10, f"{name} does not die")
+        wait_until(lambda: not psutil.pid_exists(pid), f"{name} does not die")
         assert not (self.service.folder / "went on").exists(), "it was not killed at the point but later"
 
     def look(self, digest: str) -> Window:
@@ -139,7 +137,7 @@ class City:
     def file(self, key: str, digest: str, **sent: Any) -> None:
         """File a report; keep what was acknowledged."""
         answer = requests.post(
-            f"{self.service.address}/api/v1/reports", headers={"Idempotency-Key": key}, timeout=60, **sent
+            f"{self.service.address}/api/v1/reports", headers={"Idempotency-Key": key}, timeout=PATIENCE_S, **sent
         )
         assert answer.status_code == 201, answer.text
         self.acknowledged[key] = (answer.json()["number"], digest)
@@ -150,7 +148,9 @@ class City:
         self.service.start("web")
         self.service.wait_until_alive()
         announced = requests.post(
-            f"{self.service.address}/api/v1/photos", json={"media_type": "image/jpeg", "size": len(photo)}, timeout=60
+            f"{self.service.address}/api/v1/photos",
+            json={"media_type": "image/jpeg", "size": len(photo)},
+            timeout=PATIENCE_S,
         ).json()
         self.file(str(uuid4()), digest, json=form() | {"photos": [announced["id"]]})
         address = urlsplit(announced["upload"]["url"])
@@ -179,7 +179,7 @@ class City:
             with Session() as session:
                 return not session.scalar(left)
 
-        wait_for(is_done, SETTLE_SECONDS, "jobs are left")
+        wait_until(is_done, "jobs are left")
 
     def check(self) -> None:
         """Check that each acknowledged report has its photo with all its pictures, and that nothing else is there."""
@@ -218,13 +218,6 @@ class City:
             page = states.page(session, limit=cli._PAGE)
             assert doctor.examine(session, self.media.store, page, deep=True) == []
         assert len(page) == len(self.acknowledged)
-
-
-def wait_for(what: Callable[[], object], seconds: float, otherwise: str) -> None:
-    ends = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < ends, otherwise
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +260,7 @@ def file_and_hope(city: City, key: str, **sent: Any) -> threading.Thread:
     def file() -> None:
         with suppress(requests.RequestException):
             requests.post(
-                f"{city.service.address}/api/v1/reports", headers={"Idempotency-Key": key}, **sent, timeout=90
+                f"{city.service.address}/api/v1/reports", headers={"Idempotency-Key": key}, **sent, timeout=PATIENCE_S
             )
             raise AssertionError("web answered: it was not killed at the point")
 
@@ -333,7 +326,7 @@ def test_a_photo_that_was_sent_before_survives_the_death_of_web(city: City, phot
 def put_and_hope(address: str, headers: dict[str, str], photo: bytes) -> threading.Thread:
     def put() -> None:
         with suppress(requests.RequestException):
-            requests.put(address, data=photo, headers=headers, timeout=90)
+            requests.put(address, data=photo, headers=headers, timeout=PATIENCE_S)
 
     thread = threading.Thread(target=put)
     thread.start()
@@ -353,7 +346,7 @@ def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, poi
     thread.join()
     city.recover()
     if UPLOAD[point].part:  # what came is kept, and what did not is put again
-        assert requests.put(address, data=photo, headers=headers, timeout=60).status_code == 200
+        assert requests.put(address, data=photo, headers=headers, timeout=PATIENCE_S).status_code == 200
     city.find_uploads()
     city.settle()
 
@@ -364,7 +357,7 @@ def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, poi
 def test_a_direct_upload_survives_the_death_of_the_worker(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
     address, headers = city.announce(photo, digest)
-    assert requests.put(address, data=photo, headers=headers, timeout=60).status_code == 200
+    assert requests.put(address, data=photo, headers=headers, timeout=PATIENCE_S).status_code == 200
 
     city.halt("worker", point)
     city.kill_in("worker", RECEIPT[point], digest)
