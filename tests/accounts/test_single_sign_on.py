@@ -26,6 +26,7 @@ from app.errors import SettingsFault
 from tests.accounts.people import make_account
 from tests.accounts.provider import CLIENT_ID, CLIENT_SECRET, Provider, running_provider
 from tests.make import NOW, make_person
+from tests.waiting import PATIENCE_S
 
 START = "/api/v1/session/oidc"
 
@@ -48,7 +49,7 @@ def go(client: FlaskClient) -> str:
     """Walk to the provider and back to our door; give the address at which the browser knocks."""
     start = client.get(START)
     assert start.status_code == 302, start.text
-    back = requests.get(start.headers["Location"], allow_redirects=False, timeout=5).headers["Location"]
+    back = requests.get(start.headers["Location"], allow_redirects=False, timeout=PATIENCE_S).headers["Location"]
     parts = urlsplit(back)
     assert f"{parts.scheme}://{parts.netloc}" == "http://reports.example.org"
     return f"{parts.path}?{parts.query}"

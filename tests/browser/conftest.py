@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from flask import Flask
 from PIL import Image
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from sqlalchemy import select
 from werkzeug.serving import ThreadedWSGIServer
 
@@ -28,6 +28,7 @@ from app.reports.tasks import pair
 from app.workorders.lifecycle import Action
 from tests.make import make_report, take
 from tests.media.pictures import encode
+from tests.waiting import PATIENCE_MS
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Without these Chromium asks hosts of its maker at every start.
@@ -43,7 +44,6 @@ FLAGS = [
 PHONE: ViewportSize = {"width": 360, "height": 740}
 # A refused form, a picture in the making, a cut network: Chromium reports every one of them.
 EXPECTED = re.compile(r"status of (404|422)|ERR_INTERNET_DISCONNECTED")
-PATIENCE_MS = 15_000
 
 Open = Callable[..., Page]
 
@@ -55,8 +55,9 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail("chromium is missing, and this is CI")
         pytest.skip("chromium is not installed: make setup does it")
+    expect.set_options(timeout=PATIENCE_MS)  # its own default is 5 seconds
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 

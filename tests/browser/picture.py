@@ -25,13 +25,13 @@ from dev.cluster import Cluster
 from dev.console import Refusal, say, warn
 from dev.places import ROOT, VAR, city_code, database_name, shared_data
 from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.waiting import PATIENCE_MS
 
 PICTURE = ROOT / "docs" / "pictures" / "map.webp"
 PACK = shared_data() / "cities" / "boston"
 PLACE = "11.3/42.3150/-71.0750"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 MOST_BYTES = 300_000
-PATIENCE_MS = 60_000
 # The map says when it has drawn all that it has.
 IS_DRAWN = "() => new Promise((done) => { cityMap.once('idle', done); cityMap.triggerRepaint(); })"
 

@@ -16,7 +16,7 @@ from app.notify.keys import tracking_secret
 from tests.browser.conftest import Open
 from tests.make import YUEHAI, fix, make_photo, make_report
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 HERE = {"longitude": YUEHAI[0], "latitude": YUEHAI[1], "accuracy": 12}
 
@@ -298,8 +298,9 @@ def test_a_newer_page_does_not_take_away_what_is_being_typed(phone: Open) -> Non
 
     other.get_by_role("button", name="Yes, it is fixed").tap()
     expect(other.locator("main")).to_contain_text("You said that it is fixed.")
+    page.evaluate("window.asked = []; window.fetch = (address) => { window.asked.push(address); }")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(500)
+    assert page.evaluate("window.asked") == []
 
     expect(page.get_by_label("What is wrong")).to_have_value("The second lamp")
     page.get_by_role("button", name="Send: it is not fixed").tap()

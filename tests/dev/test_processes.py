@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dev import processes
+from tests.waiting import PATIENCE_S, wait_until
 
-DEAF = "trap '' TERM; while :; do sleep 0.1; done"
+DEAF = "trap '' TERM; touch deaf; while :; do sleep 0.1; done"
 
 
 @pytest.fixture
@@ -30,27 +31,25 @@ def test_the_children_of_a_dead_parent_are_found_and_ended(mark: str) -> None:
         pass
     orphans = processes.marked(mark)
 
-    processes.end(lambda: processes.marked(mark), grace=5)
+    processes.end(lambda: processes.marked(mark), grace=PATIENCE_S)
 
     assert len(orphans) == 1
     assert processes.marked(mark) == []
 
 
-def test_what_does_not_listen_is_killed_after_the_grace(mark: str) -> None:
-    with start(mark, DEAF):
-        assert processes.wait_until(lambda: bool(processes.marked(mark)), 5)
-        time.sleep(0.3)
-        started = time.monotonic()
+def test_what_does_not_listen_is_killed_after_the_grace(mark: str, tmp_path: Path) -> None:
+    with start(mark, DEAF, cwd=tmp_path) as child:
+        wait_until((tmp_path / "deaf").exists)
 
-        processes.end(lambda: processes.marked(mark), grace=0.5)
+        processes.end(lambda: processes.marked(mark), grace=0.1)
 
-        assert processes.marked(mark) == []
-        assert time.monotonic() - started < 5
+        assert child.wait(PATIENCE_S) == -signal.SIGKILL
+        wait_until(lambda: not processes.marked(mark))
 
 
 def test_a_process_is_known_by_its_working_folder(mark: str, tmp_path: Path) -> None:
     with start(mark, "exec sleep 60", cwd=tmp_path) as child:
-        assert processes.wait_until(lambda: processes.working_in(tmp_path) == [child.pid], 5)
+        wait_until(lambda: processes.working_in(tmp_path) == [child.pid])
         child.kill()
 
     assert processes.working_in(tmp_path) == []

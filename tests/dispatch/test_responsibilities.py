@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -30,6 +29,7 @@ from app.dispatch.rule_models import Proposal, ProposalState
 from app.workorders.models import WorkOrder
 from tests.catalogue.town import PARTS, write_town
 from tests.make import NOW, make_person, make_work_order
+from tests.waiting import wait_until
 
 TODAY = dt.date(2026, 11, 23)
 YUEHAI, NANSHAN, CITY = "440305007", "440305", "440300"
@@ -429,10 +429,12 @@ def publishing(proposal: Proposal) -> Iterator[None]:
     with db.Session.begin() as session:
         publish(session, proposal)
         yield
-        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        waiting = text(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+        )
         with db.Reading() as watch:
-            while not watch.scalar(waiting):
-                time.sleep(0.01)
+            wait_until(lambda: watch.scalar(waiting), "nobody waits")
 
 
 def test_a_draft_about_the_same_is_judged_when_its_turn_comes(committed: Settings) -> None:

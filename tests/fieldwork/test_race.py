@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ from app.workorders.queries import history
 from app.workorders.states import ENDED, EventKind, State
 from app.workorders.timeline import GENESIS, event_hash
 from tests.make import make_person, make_report
+from tests.waiting import PATIENCE_S, wait_until
 
 PEOPLE = 50
 STEPS = 14
@@ -148,7 +148,6 @@ def race(committed: object) -> Race:
         return Race(work_order.public_id, work_order.id, [report.id, again.id], people, seed)
 
 
-@pytest.mark.timeout(120)
 def test_fifty_people_walk_one_history(race: Race) -> None:
     threads = [threading.Thread(target=race.run, args=(number,)) for number in range(PEOPLE)]
 
@@ -238,7 +237,7 @@ def test_a_step_that_waited_for_a_change_of_item_goes_by_the_new_item(race: Race
             take_step(session, race.public_id, change, brought=Brought(), by=by, now=utcnow())
             waiting = other.submit(race.step, one_move(Action.NOTE), Role.SUPERVISOR, rng)
             wait_for_a_lock()
-        waiting.result(10)
+        waiting.result(PATIENCE_S)
 
     with Session() as session:
         work_order = session.get_one(WorkOrder, race.work_order_id)
@@ -256,9 +255,9 @@ def wait_for_a_lock() -> None:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    for _ in range(500):
+
+    def waits() -> bool:
         with Session() as session:
-            if session.scalar(waiting):
-                return
-        time.sleep(0.01)
-    pytest.fail("nobody waits")
+            return bool(session.scalar(waiting))
+
+    wait_until(waits, "nobody waits")

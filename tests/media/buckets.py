@@ -15,12 +15,13 @@ from pathlib import Path
 
 from app.media.breaker import Limits
 from app.media.s3 import S3Store
+from tests.waiting import wait_until
 
 ACCESS_KEY = "made-up-access-key"
 SECRET_KEY = "made-up-secret-key-of-the-bucket"
 # Wider than in service: the tests of what the store does must not depend on a quick machine.
 WIDE = Limits(seconds=60, wait_s=60, calls=20)
-_STARTS_WITHIN_S = 20
+_REMEMBERED_S = 0.01
 _LISTENING = re.compile(r"Starting s3 server on \[(http://127\.0\.0\.1:\d+)/\]")
 
 
@@ -60,12 +61,17 @@ def serving(folder: Path) -> Iterator[S3Server]:
     said = folder / "rclone.log"
     command = [_rclone(), "serve", "s3", str(root), "--config", os.devnull, "--addr", "127.0.0.1:0"]
     # What the tests do to the files behind it, such as ageing them, is to be seen soon (at 1 ns it hangs).
-    command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--dir-cache-time", "10ms", "--no-cleanup"]
+    command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--dir-cache-time", f"{_REMEMBERED_S}s", "--no-cleanup"]
     with said.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             yield S3Server(_address(process, said), root)
         finally:
             process.kill()
+
+
+def let_server_forget() -> None:
+    """Wait until the server no longer remembers what lay in a folder: its clock is the same as ours."""
+    time.sleep(5 * _REMEMBERED_S)
 
 
 def _rclone() -> str:
@@ -77,9 +83,7 @@ def _rclone() -> str:
 
 
 def _address(process: subprocess.Popen[bytes], said: Path) -> str:
-    until = time.monotonic() + _STARTS_WITHIN_S
-    while time.monotonic() < until and process.poll() is None:
-        if found := _LISTENING.search(said.read_text()):
-            return found[1]
-        time.sleep(0.05)
+    wait_until(lambda: process.poll() is not None or _LISTENING.search(said.read_text()))
+    if found := _LISTENING.search(said.read_text()):
+        return found[1]
     raise RuntimeError(f"rclone does not serve: {said.read_text()}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import BufferedIOBase
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-LONGEST_WAIT_S = 60
+from tests.waiting import PATIENCE_S
 
 
 class Fault(StrEnum):
@@ -39,14 +38,6 @@ class Proxy:
     requests: list[str] = field(default_factory=list)
     held: int = 0
     released: threading.Event = field(default_factory=threading.Event)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a state; one that does not come fails the test."""
-    until = monotonic() + LONGEST_WAIT_S
-    while not condition():
-        assert monotonic() < until, "the state did not come"
-        sleep(0.01)
 
 
 class _Handler(StreamRequestHandler):
@@ -174,6 +165,6 @@ def ask_upstream(address: tuple[str, int], request: bytes) -> bytes:
     """Pass a request on and give the whole answer."""
     head, _, body = request.partition(b"\r\n\r\n")
     kept = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"connection:", b"expect:"))]
-    with socket.create_connection(address, LONGEST_WAIT_S) as server:
+    with socket.create_connection(address, PATIENCE_S) as server:
         server.sendall(b"\r\n".join([*kept, b"Connection: close", b"", body]))
         return b"".join(iter(lambda: server.recv(1 << 16), b""))

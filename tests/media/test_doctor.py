@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -28,7 +27,7 @@ from app.media.states import State
 from app.media.store import FolderStore, masked_key, rendition_key
 from app.reports.service import show
 from tests.make import make_after_photo, make_photo, make_report, take
-from tests.media.buckets import S3Server
+from tests.media.buckets import S3Server, let_server_forget
 from tests.media.pictures import encode, quarters
 
 NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
@@ -88,8 +87,7 @@ def work(session: Session) -> None:
 
 def spoil(root: Path, key: str, change: Callable[[Path], object]) -> None:
     change(root / key)
-    # The server of the bucket remembers a folder for 10 ms.
-    time.sleep(0.05)
+    let_server_forget()
 
 
 def cut_off(path: Path) -> None:
@@ -297,7 +295,7 @@ def test_orphans_are_counted_and_removed_where_that_is_asked_for(session: Sessio
     for path in root.rglob("*"):
         if path.is_file():
             os.utime(path, (old, old))
-    time.sleep(0.05)
+    let_server_forget()
 
     outputs = [run(*words).output for words in ((), ("--no-repair",), ("--repair",), ())]
 

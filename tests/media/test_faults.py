@@ -19,7 +19,8 @@ from app.media.breaker import CircuitState, Limits
 from app.media.errors import StoreUnavailable
 from app.media.s3 import S3Store
 from tests.media.buckets import WIDE, S3Server
-from tests.media.faults import Fault, Proxy, failing_proxy, wait_until
+from tests.media.faults import Fault, Proxy, failing_proxy
+from tests.waiting import wait_until
 
 KEY = "originals/aa/bb/picture"
 # An hour: a circuit that opens stays open for the test. Nothing: the next call probes.

@@ -6,7 +6,6 @@ import datetime as dt
 import http.client
 import io
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -33,6 +32,7 @@ from app.media.store import UPLOADS, FolderStore, original_key, upload_key
 from app.media.uploads import Announced
 from tests.media.buckets import S3Server
 from tests.media.pictures import encode, noise, quarters
+from tests.waiting import PATIENCE_S, wait_until
 
 DATA = encode(quarters())
 OTHER = encode(quarters(96, 48))
@@ -62,7 +62,7 @@ class Phone:
         if url.startswith(self.media.public_url):
             return self.browser.put(url.removeprefix(self.media.public_url), data=data, headers=headers).status_code
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_S)
         connection.request("PUT", f"{parts.path}?{parts.query}", data, headers)
         status = connection.getresponse().status
         connection.close()
@@ -224,7 +224,8 @@ def test_nobody_makes_an_address_good_for_longer(by_folder: Phone) -> None:
 def test_an_address_of_a_bucket_expires(by_bucket: Phone) -> None:
     key = upload_key(uuid4(), 1)
     url = by_bucket.media.store.presign_put(key, media_type="image/jpeg", size=len(DATA), seconds=1)
-    time.sleep(2.1)
+    expired = utcnow() + dt.timedelta(seconds=2)
+    wait_until(lambda: utcnow() > expired)
 
     status = by_bucket.put({"url": url, "headers": {"Content-Type": "image/jpeg"}})
 
@@ -468,7 +469,7 @@ class Meeting(FolderStore):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.meeting = threading.Barrier(2, timeout=20)
+        self.meeting = threading.Barrier(2, timeout=PATIENCE_S)
 
     def get(self, key: str) -> bytes:
         """Read once the other one is here."""

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.notify.outbound import Outbound
+from tests.waiting import PATIENCE_S
 
 NAME = "hooks.example.org"
 PUBLIC = "93.184.215.14"
@@ -45,7 +46,7 @@ class Listener:
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     dialled: list[tuple[str, int]] = field(default_factory=list)
 
-    def way(self, *answers: list[str], patience_s: float = 5.0) -> Outbound:
+    def way(self, *answers: list[str], patience_s: float = PATIENCE_S) -> Outbound:
         """Give a way out whose resolver gives ``answers`` in turn, and whose public addresses all lead here."""
         left = iter(answers or [[PUBLIC]] * 1000)
 
