@@ -13,6 +13,7 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from app import db
@@ -112,6 +113,18 @@ def fill(kind: str, settings: Settings) -> None:
         pack = BUILT_IN if kind == "built_in" else SHARED / "cities" / kind
         load_pack(session, read_pack(pack), [AreaPart(), ListPart(), AssetPart()], now=db.utcnow())
     engine.dispose()
+
+
+@contextmanager
+def rolled_back(engine: Engine) -> Iterator[Session]:
+    """Bind the session factories to one connection whose transaction is rolled back at the end."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        for factory in (db.Session, db.Reading, db.Snapshot):
+            factory.configure(bind=connection, join_transaction_mode="create_savepoint")
+        with db.Session() as session:
+            yield session
+        transaction.rollback()
 
 
 def _state() -> str:

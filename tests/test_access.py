@@ -35,6 +35,7 @@ from app.notify.webhook_models import Webhook
 from app.reports.models import SampleReason, SpotCheck
 from app.workorders.models import Evidence, WorkOrder
 from app.workorders.queries import history
+from tests.databases import Databases, rolled_back
 from tests.make import NOW, YUEHAI, make_after_photo, make_work_order
 
 TABLE = Path(__file__).with_name("access.txt")
@@ -235,11 +236,13 @@ def _at(place: Place) -> dict[str, Any]:
     return {"lon": lon, "lat": lat}
 
 
-@pytest.fixture
-def world(built_in: Session) -> World:
-    world = World(built_in)
-    world.make()
-    return world
+@pytest.fixture(scope="module")
+def world(databases: Databases, app: Flask) -> Iterator[World]:
+    """Give the world in the built-in pack, which needs no test data. Each call is taken back, so that all share it."""
+    with rolled_back(databases.engine("built_in")) as session:
+        world = World(session)
+        world.make()
+        yield world
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.ExifTags import GPS, Base
@@ -211,7 +211,6 @@ values = st.one_of(
 )
 
 
-@settings(deadline=None)  # the machine is shared
 @given(gps=st.dictionaries(st.integers(0, 31), values))
 def test_no_values_stop_the_reading_and_a_position_is_on_earth(gps: dict[int, Any]) -> None:
     position, direction = exif.position_of(gps | {1: "N", 3: "E"}), exif.direction_of(gps)
@@ -222,7 +221,6 @@ def test_no_values_stop_the_reading_and_a_position_is_on_earth(gps: dict[int, An
     assert altitude is None or -500 <= altitude <= 15_000
 
 
-@settings(deadline=None)  # the machine is shared
 @given(
     noise=st.binary(max_size=200), start=st.sampled_from([b"", b"II*\x00\x08\x00\x00\x00", b"MM\x00*\x00\x00\x00\x08"])
 )

@@ -48,7 +48,6 @@ def note_inside(session: Session, report: Report, words: str) -> None:
 # A secret is one whatever its length: there is nothing to shrink.
 @trials(
     max_examples=12,
-    deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
