@@ -26,8 +26,9 @@ from app.media.models import Photo, SpooledPhoto
 from app.media.service import Media, Upload
 from tests.make import YUEHAI
 from tests.media.buckets import S3Server
-from tests.media.faults import Fault, Proxy, failing_proxy, wait_until
+from tests.media.faults import Fault, Proxy, failing_proxy
 from tests.media.pictures import encode, quarters
+from tests.waiting import wait_until
 
 DATA, OTHER = encode(quarters()), encode(quarters(96, 48))
 LON, LAT = YUEHAI
