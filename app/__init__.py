@@ -125,7 +125,7 @@ def _add_commands(app: Flask) -> None:
     from app.duplicates.cli import duplicates
     from app.history.cli import load_history
     from app.media.cli import media_commands
-    from app.notify.cli import notify
+    from app.notify.cli import notify, restored
     from app.opendata.cli import data
     from app.publicmap.cli import map_commands
     from app.reports.queries import owners_of_photos
@@ -140,6 +140,7 @@ def _add_commands(app: Flask) -> None:
         dispatch,
         duplicates,
         notify,
+        restored,
         audit,
         media,
         map_commands,

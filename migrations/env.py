@@ -14,6 +14,7 @@ from app.db import Base
 
 MODELS = (
     "app.api.ratelimit",
+    "app.restores",
     "app.geo.models",
     "app.media.models",
     "app.catalogue.models",
@@ -86,6 +87,7 @@ RIGHTS = {
     "staff":             "INSERT, UPDATE",
     "tokens":            "INSERT, UPDATE",
     "rate_counts":       "INSERT, UPDATE, DELETE",
+    "restores":          "INSERT, UPDATE",
 }
 # fmt: on
 # The job queue's tables are its library's own affair.

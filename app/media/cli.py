@@ -8,7 +8,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from itertools import chain
+from typing import TextIO, TypeAlias
 from uuid import UUID
 
 import click
@@ -53,8 +54,11 @@ def media_commands(owners: Owners) -> Commands:
         help="Remove what no photo refers to, too; or change nothing. Without either rows are repaired.",
     )
     @click.option("--since", type=_DATE, help="Only photos stored since this day (UTC), and no look for orphans.")
+    @click.option(
+        "--unknown", type=click.File("w"), help="A file for the objects that no photo refers to, a line each."
+    )
     @click.option("--after", "place", default="", metavar="PLACE", help="Go on where an interrupted walk told.")
-    def examine(deep: bool, repair: bool | None, since: dt.datetime | None, place: str) -> None:
+    def examine(deep: bool, repair: bool | None, since: dt.datetime | None, unknown: TextIO | None, place: str) -> None:
         """Compare every photo with the store, and have made again what can be.
 
         The exit code is 0 when all is well, or will be once the jobs are done that this asked for, and 1 when
@@ -67,7 +71,7 @@ def media_commands(owners: Owners) -> Commands:
         _walk_or_tell(walk)
         _tell(walk)
         if since is None:
-            click.echo(_look_for_orphans(remove=repair is True))
+            _look_for_orphans(remove=repair is True, listed=unknown)
         if walk.left:
             sys.exit(1)
 
@@ -137,11 +141,21 @@ def _tell(walk: Walk) -> None:
             click.echo(f"{ill:40}{found:10,}{found - left:10,}{left:10,}")
 
 
-def _look_for_orphans(*, remove: bool) -> str:
+def _look_for_orphans(*, remove: bool, listed: TextIO | None) -> None:
+    """Tell of the objects that no photo refers to, however new; ``listed`` gets the moment and the key of each."""
     now, media = utcnow(), service.current()
     with Reading() as session:
         if remove:
-            return f"{service.sweep(session, media, now=now):,} objects that no photo refers to were removed."
-        batches = orphans.find(session, media.store, before=now - service.UNCLAIMED_FOR)
-        count = sum(map(len, batches))
-    return f"{count:,} objects that no photo refers to{', left to the hourly sweep' if count else ''}."
+            removed = service.sweep(session, media, now=now)
+            click.echo(f"{removed:,} objects that no photo refers to were removed.")
+        old = new = 0
+        before = service.swept_before(session, now=now)
+        for stored in chain.from_iterable(orphans.find(session, media.store, before=now)):
+            old, new = old + (stored.put_at < before), new + (stored.put_at >= before)
+            if listed is not None:
+                listed.write(f"{stored.put_at.isoformat()} {stored.key}\n")
+    if not remove:
+        left = ", left to the hourly sweep" if old else ""
+        click.echo(f"{old:,} objects that no photo refers to{left}.")
+    if new:
+        click.echo(f"{new:,} more are too new for the sweep: of requests under way, or newer than a restored database.")

@@ -45,6 +45,7 @@ from app.media.store import (
     original_key,
     rendition_key,
 )
+from app.restores import spared_since
 
 log = logging.getLogger(__name__)
 
@@ -384,13 +385,22 @@ def forget_unclaimed(session: Session, *, now: dt.datetime) -> int:
     return len(session.scalars(stale.returning(Photo.id)).all())
 
 
+def swept_before(session: Session, *, now: dt.datetime) -> dt.datetime:
+    """Give the moment of which older objects may be swept: a day ago, or two weeks long that of a restored database.
+
+    What was put after that moment may be all that is left of reports that were acknowledged.
+    """
+    spared = spared_since(session, now=now)
+    return min(now - UNCLAIMED_FOR, spared) if spared else now - UNCLAIMED_FOR
+
+
 def sweep(session: Session, media: Media, *, now: dt.datetime) -> int:
-    """Delete stored objects older than a day that no row refers to; give their number. Runs after a commit.
+    """Delete stored objects that no row refers to, of before ``swept_before``; give their number. Runs after a commit.
 
     Safe beside an ``accept`` of the same bytes: that puts the object again, which renews its time, before its row is
     written; the store looks at the time and deletes in one step, so that it either spares the object or deletes it
     before the put, which then stores it anew.
     """
-    before = now - UNCLAIMED_FOR
+    before = swept_before(session, now=now)
     found = (stored for batch in orphans.find(session, media.store, before=before) for stored in batch)
     return sum(media.store.delete(stored.key, unless_put_since=before) for stored in found)

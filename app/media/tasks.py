@@ -142,7 +142,8 @@ def sweep(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic 
         ended = uploads.end_awaiting(session, now=utcnow())
     with Reading() as session:
         deleted = service.sweep(session, service.current(), now=utcnow())
-        deleted += uploads.sweep_uploads(session, service.current(), before=utcnow() - service.UNCLAIMED_FOR)
+        before = service.swept_before(session, now=utcnow())
+        deleted += uploads.sweep_uploads(session, service.current(), before=before)
     with Session.begin() as session:
         for photo_id in queries.unmasked(session, limit=_MASKED_AT_ONCE):
             enqueue(session, "media.mask", photo_id=str(photo_id))

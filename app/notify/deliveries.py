@@ -199,7 +199,7 @@ def send_once_more(session: Session, delivery_id: UUID, *, now: dt.datetime) -> 
     ).one_or_none()
     if delivery is None:
         raise NoSuchDelivery
-    if delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING):
+    if delivery.state in (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD):
         raise StillOpen
     contact, subscription = delivery.contact, delivery.subscription
     if contact.ended_at or contact.erased_at or (subscription is not None and subscription.ended_at):

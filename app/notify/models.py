@@ -117,12 +117,14 @@ class DeliveryKind(StrEnum):
 class DeliveryState(StrEnum):
     """Where a delivery stands.
 
+    ``held``: it may have gone before the database was restored, and an operator decides;
     ``sent``: the other side took it; ``delivered``: it reached the person, where a channel says so; ``failed``: the
     other side refused for good; ``given_up``: we stopped trying.
     """
 
     QUEUED = "queued"
     SENDING = "sending"
+    HELD = "held"
     SENT = "sent"
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -151,6 +153,7 @@ class Delivery(Base, Identified):
         Index("ix_deliveries_waiting", "contact_id", postgresql_where=text("state = 'queued' AND next_at IS NULL")),
         Index("ix_deliveries_event_id", "event_id"),
         Index("ix_deliveries_sent", "contact_id", "sent_at"),
+        Index("ix_deliveries_held", "created_at", postgresql_where=text("state = 'held'")),
         Index("ix_deliveries_stuck", "created_at", postgresql_where=text("state IN ('failed', 'given_up')")),
         CheckConstraint(
             "CASE kind WHEN 'step' THEN event_id IS NOT NULL AND subscription_id IS NOT NULL"

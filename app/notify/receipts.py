@@ -16,7 +16,7 @@ from app.notify.models import ChannelKind, Contact, Delivery, DeliveryState
 from app.notify.signing import verify
 
 # From where a report may move a delivery. One is queued again where nobody knew whether it went: now it is known.
-_OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.SENT)
+_OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.SENT)
 _GATEWAYS = (ChannelKind.SMS, ChannelKind.WECHAT)
 
 

@@ -34,6 +34,7 @@ from app.notify.outbound import NotAllowed, NotReached, Outbound
 from app.notify.senders import way_out
 from app.notify.signing import sign
 from app.notify.webhook_models import Webhook, WebhookDelivery
+from app.restores import may_be_told
 from app.workorders.models import TimelineEvent, WorkOrder
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,13 @@ def queue_event(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     A webhook that is disabled has it written down only, so that it can be replayed. Running it again adds nothing.
     """
     event = session.get(TimelineEvent, event_id)
-    wanting = _wanting(session, event) if event and event.public else []
+    if event is None or not event.public:
+        return 0
+    wanting = _wanting(session, event)
     if not wanting:
         return 0
-    rows = [_delivery(webhook, event_id, now) for webhook in wanting]
+    held = may_be_told(session, at=event.at, by=event.by)
+    rows = [_delivery(webhook, event_id, held=held, now=now) for webhook in wanting]
     statement = insert(WebhookDelivery).on_conflict_do_nothing()
     new = session.execute(statement.returning(WebhookDelivery.id, WebhookDelivery.state), rows).all()
     queued = [row.id for row in new if row.state is DeliveryState.QUEUED]
@@ -236,16 +240,17 @@ def _sees(staff: Staff, unit_role: str | None, work_order: WorkOrder, city: City
     return person.covers(units=(work_order.lead_unit, *work_order.co_units), areas=(*work_order.areas, city.code))
 
 
-def _delivery(webhook: Webhook, event_id: UUID, now: dt.datetime) -> dict[str, Any]:
+def _delivery(webhook: Webhook, event_id: UUID, *, held: bool, now: dt.datetime) -> dict[str, Any]:
     off = webhook.disabled_at is not None
+    state = DeliveryState.HELD if held else DeliveryState.QUEUED
     return {
         "id": uuid7(),
         "webhook_id": webhook.id,
         "event_id": event_id,
-        "state": DeliveryState.GIVEN_UP if off else DeliveryState.QUEUED,
+        "state": DeliveryState.GIVEN_UP if off else state,
         "tries": 0,
         "created_at": now,
-        "next_at": None if off else now,
+        "next_at": None if off or held else now,
         "last_answer": "the webhook is disabled" if off else "",
     }
 

@@ -55,6 +55,7 @@ class WebhookDelivery(Base, Identified):
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
         UniqueConstraint("webhook_id", "event_id"),
+        Index("ix_webhook_deliveries_held", "created_at", postgresql_where=text("state = 'held'")),
         Index("ix_webhook_deliveries_open", "next_at", postgresql_where=text("state IN ('queued', 'sending')")),
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -24,8 +25,9 @@ from app.media.errors import StoreUnavailable
 from app.media.models import Photo
 from app.media.service import Media, Upload
 from app.media.states import State
-from app.media.store import FolderStore, masked_key, rendition_key
+from app.media.store import FolderStore, masked_key, original_key, rendition_key
 from app.reports.service import show
+from app.restores import Restore
 from tests.make import make_after_photo, make_photo, make_report, take
 from tests.media.buckets import S3Server, let_server_forget
 from tests.media.pictures import encode, quarters
@@ -304,6 +306,30 @@ def test_orphans_are_counted_and_removed_where_that_is_asked_for(session: Sessio
     assert "2 objects that no photo refers to were removed." in outputs[2]
     assert "0 objects that no photo refers to." in outputs[3]
     assert (root / photo.key).exists()
+
+
+def test_after_a_restore_what_came_since_is_told_and_kept_however_old(
+    session: Session, root: Path, run: Run, tmp_path: Path
+) -> None:
+    lost, kept = make_photo("red"), make_photo("blue")
+    for name, data in (("a.jpg", lost), ("b.jpg", kept)):
+        service.accept(service.current(), [Upload(name, data)])
+    before, since = (root / original_key(hashlib.sha256(data).hexdigest()) for data in (lost, kept))
+    moment = utcnow() - 3 * DAY
+    for path, age in ((before, 4 * DAY), (since, 2 * DAY)):
+        put_at = (utcnow() - age).timestamp()
+        os.utime(path, (put_at, put_at))
+    session.add(Restore(id=uuid4(), at=moment, earliest=moment, latest=moment, began_at=utcnow(), ended_at=None))
+    session.flush()
+
+    told = run("--no-repair", "--unknown", str(tmp_path / "unknown.txt")).output
+    removed = run("--repair").output
+
+    assert "1 objects that no photo refers to, left to the hourly sweep." in told
+    assert "1 more are too new for the sweep" in told
+    assert len((tmp_path / "unknown.txt").read_text().splitlines()) == 2
+    assert "1 objects that no photo refers to were removed." in removed
+    assert (before.exists(), since.exists()) == (False, True)
 
 
 def test_only_photos_of_a_time_may_be_asked_for(session: Session, root: Path, run: Run) -> None:

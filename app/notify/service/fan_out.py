@@ -16,6 +16,7 @@ from app.jobs import enqueue
 from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Subscription
 from app.notify.queries import OWN
 from app.notify.senders import senders
+from app.restores import may_be_told
 from app.workorders.models import EventKind, TimelineEvent
 
 # What a resident hears of, where the line is public. Of the public kinds only a correction of item or place is not
@@ -51,6 +52,7 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     else goes to all who had subscribed before that line was written: numbers are compared, which the row's lock orders,
     and never clocks. Whoever reported it twice, or follows what they reported, hears once, by the first of their
     reports. What is for a contact that is not confirmed waits for that. Running it again adds nothing.
+    After a restore of the database what they may have heard already is held.
     """
     event = session.get(TimelineEvent, event_id, options=[joinedload(TimelineEvent.payload)], populate_existing=True)
     if event is None or not _is_told(event):
@@ -59,13 +61,12 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     if not listeners:
         return 0
     confirmed = {listener.contact_id for listener in listeners if listener.confirmed_at is not None}
-    rows = [
-        _delivery(listener, event, now if listener.contact_id in confirmed else None, now) for listener in listeners
-    ]
+    held = may_be_told(session, at=event.at, by=event.by)
+    rows = [_delivery(each, event, held=held, now=now) for each in listeners]
     statement = insert(Delivery).on_conflict_do_nothing().returning(Delivery.id, Delivery.contact_id)
     new = session.execute(statement, rows).all()
     for delivery in new:
-        if delivery.contact_id in confirmed:
+        if delivery.contact_id in confirmed and not held:
             enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
     return len(new)
 
@@ -118,18 +119,19 @@ def _listeners(session: Session, event: TimelineEvent) -> Sequence[Row[UUID, UUI
 
 
 def _delivery(
-    listener: Row[UUID, UUID, dt.datetime | None], event: TimelineEvent, next_at: dt.datetime | None, now: dt.datetime
+    listener: Row[UUID, UUID, dt.datetime | None], event: TimelineEvent, *, held: bool, now: dt.datetime
 ) -> dict[str, Any]:
+    confirmed = listener.confirmed_at is not None
     return {
         "id": uuid7(),
         "kind": DeliveryKind.STEP,
         "contact_id": listener.contact_id,
         "subscription_id": listener.id,
         "event_id": event.id,
-        "state": DeliveryState.QUEUED,
+        "state": DeliveryState.HELD if confirmed and held else DeliveryState.QUEUED,
         "tries": 0,
         "copies": 0,
         "created_at": now,
-        "next_at": next_at,
+        "next_at": now if confirmed and not held else None,
         "last_answer": "",
     }

@@ -12,6 +12,7 @@ from app.catalogue.city import City
 from app.jobs import enqueue
 from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Pace, Subscription
 from app.notify.queries import has_news
+from app.restores import in_force
 
 WRITTEN_AT_ONCE = 500
 
@@ -52,6 +53,7 @@ def _write(session: Session, topic: Subscription, morning: dt.datetime, *, now: 
     topic.told_until = morning
     if not has_news(session, topic, since, morning):
         return
+    held = in_force(session) is not None  # one of the same days may have gone before a restore
     letter = Delivery(
         id=uuid7(),
         kind=DeliveryKind.LETTER,
@@ -59,13 +61,14 @@ def _write(session: Session, topic: Subscription, morning: dt.datetime, *, now: 
         subscription_id=topic.id,
         since=since,
         until=morning,
-        state=DeliveryState.QUEUED,
+        state=DeliveryState.HELD if held else DeliveryState.QUEUED,
         created_at=now,
-        next_at=now,
+        next_at=None if held else now,
     )
     session.add(letter)
     session.flush()
-    enqueue(session, "notify.deliver", delivery_id=str(letter.id))
+    if not held:
+        enqueue(session, "notify.deliver", delivery_id=str(letter.id))
 
 
 def last_morning(city: City, now: dt.datetime) -> dt.datetime:
