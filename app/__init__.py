@@ -50,7 +50,7 @@ def _create_offline_app(fault: SettingsFault) -> Flask:
     from flask import Flask
 
     from app.assets.packs import AssetPart
-    from app.catalogue.cli import check_command
+    from app.catalogue.check_cli import check_command
     from app.commands import OfflineCommands
 
     app = Flask(__name__, static_folder=None)
@@ -62,7 +62,6 @@ def _create_offline_app(fault: SettingsFault) -> Flask:
 
 
 def _create_app(settings: Settings) -> Flask:
-
     from app.api import blueprint, edge, errors, query
     from app.db import utcnow
     from app.logs import start_logs
@@ -128,11 +127,12 @@ def _add_commands(app: Flask) -> None:
     from app.notify.cli import notify, restored
     from app.opendata.cli import data
     from app.publicmap.cli import map_commands
+    from app.rehome.cli import Rehoming
     from app.reports.queries import owners_of_photos
     from app.workorders.cli import audit
 
     media = media_commands(owners_of_photos)
-    city = city_commands([AssetPart()], load_history)
+    city = city_commands([AssetPart()], load_history, Rehoming())
     for command in (
         staff,
         city,

@@ -187,3 +187,15 @@ MIDDLE = (
 )
 
 __all__ = ["COMMUNITIES", "COVERING", "IN_HOLE", "MIDDLE", "NEAREST", "SHARES", "STREETS", "ewkb_hex", "wkb"]
+
+# The current area that covers most of a dropped one of the same level, at least a tenth of it.
+_OLD = aliased(Area, name="old")
+_COMMON = func.ST_Area(func.ST_Intersection(_OLD.geom, Area.geom))
+SUCCESSOR = (
+    select(Area.code)
+    .join(_OLD, and_(_OLD.level == Area.level, func.ST_Intersects(_OLD.geom, Area.geom)))
+    .where(Area.until.is_(None), _OLD.code == bindparam("code"), _OLD.until == bindparam("dropped_in"))
+    .where(func.ST_Area(_OLD.geom) / 10 <= _COMMON)
+    .order_by(_COMMON.desc(), Area.code)
+    .limit(1)
+)

@@ -198,6 +198,11 @@ def list_areas(session: Session, words: str = "", *, level: Level | None = None)
     return session.scalars(statement.order_by(order, Area.code)).all()
 
 
+def find_successor(session: Session, code: str, *, dropped_in: int) -> str | None:
+    """Find the current area that covers most of one that a version dropped, None where none covers a tenth of it."""
+    return session.scalar(queries.SUCCESSOR, {"code": code, "dropped_in": dropped_in})
+
+
 def sample_point(session: Session) -> Point | None:
     """Give a point inside a middle-sized street of the city; None when no city is loaded."""
     found = session.scalar(queries.MIDDLE)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.catalogue.city import City, Language, current_city
@@ -21,8 +21,12 @@ from app.workorders.states import State
 # Lines that concern the reporters whom they name, and nobody else.
 OWN = (EventKind.RECEIVED, EventKind.JOINED, EventKind.MERGED, EventKind.SPLIT)
 LINES_OF_A_LETTER = 20
+# The key of ``Subscription.about`` under which a topic has what a reload of the city's lists made of it.
+LISTS_CHANGED = "lists_changed"
 # Where the promise of the work order still stands and runs: not while it is held, not once it is fixed.
 _PROMISING = (State.DISPATCHED, State.DISPUTED, State.IN_PROGRESS)
+
+Listed = TypeVar("Listed", Area, Item)
 
 
 def read_matter(session: Session, delivery: Delivery) -> Matter:
@@ -54,6 +58,7 @@ def read_letter(session: Session, delivery: Delivery, subscription: Subscription
     since, until = delivery.since, delivery.until
     if since is None or until is None:
         raise RuntimeError("a letter tells of a time")
+    changed = _lists_changed(subscription, since, until) or {}
     opened, opened_lines = _happened(session, subscription, WorkOrder.opened_at, since, until, language=language)
     fixed, fixed_lines = _happened(session, subscription, WorkOrder.fixed_at, since, until, language=language)
     return Letter(
@@ -66,18 +71,28 @@ def read_letter(session: Session, delivery: Delivery, subscription: Subscription
         fixed=fixed,
         opened_lines=opened_lines,
         fixed_lines=fixed_lines,
+        dropped=name_of(changed, language),
+        moved=bool(changed.get("moved")),
         link=f"{current().settings.public_url}/map{f'?item={subscription.item}' if subscription.item else ''}",
         end_url=signed_url(Purpose.END, subscription.id),
     )
 
 
 def has_news(session: Session, subscription: Subscription, since: dt.datetime, until: dt.datetime) -> bool:
-    """Tell whether anything happened about a topic between two moments."""
+    """Tell whether anything happened about a topic between two moments, a change of the city's lists too."""
+    if _lists_changed(subscription, since, until) is not None:
+        return True
     found = (
         select(WorkOrder.id).where(*_of_topic(subscription), moment >= since, moment < until).limit(1)
         for moment in (WorkOrder.opened_at, WorkOrder.fixed_at)
     )
     return any(session.scalar(each) is not None for each in found)
+
+
+def _lists_changed(subscription: Subscription, since: dt.datetime, until: dt.datetime) -> dict[str, Any] | None:
+    """Give what a reload between two moments made of a topic: the names that it had, and whether it was moved."""
+    news: dict[str, Any] | None = subscription.about.get(LISTS_CHANGED)
+    return news if news and since <= dt.datetime.fromisoformat(news["at"]) < until else None
 
 
 def _of_topic(subscription: Subscription) -> tuple[ColumnElement[bool], ...]:
@@ -114,15 +129,20 @@ def _happened(
     return count, lines
 
 
+def _last_version(model: type[Listed], code: str) -> Select[Listed]:
+    """Select the current row of a code, else the one that was dropped last."""
+    return select(model).where(model.code == code).order_by(model.until.desc().nulls_first()).limit(1)
+
+
 def _topic(session: Session, subscription: Subscription, city: City, language: str) -> str:
     """Name what is followed: an area, an item, or the item in the area."""
     names = []
     if subscription.area:
-        area = session.scalars(select(Area).where(Area.code == subscription.area, Area.until.is_(None))).one_or_none()
+        area = session.scalars(_last_version(Area, subscription.area)).one_or_none()
         known = {"name_zh": area.name_zh, "name_en": area.name_en} if area else {}
         names.append(name_of(known, language) or city.name(Language(language)))
     if subscription.item:
-        item = session.scalars(select(Item).where(Item.code == subscription.item, Item.until.is_(None))).one_or_none()
+        item = session.scalars(_last_version(Item, subscription.item)).one_or_none()
         names.append(name_of({"name_zh": item.name_zh, "name_en": item.name_en} if item else {}, language))
     return ("·" if language == "zh" else ", ").join(name for name in names if name)
 

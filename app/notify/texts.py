@@ -145,7 +145,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """What happened about a topic in a time: lines of what is new and what was fixed, and how many there are in all."""
+    """What happened about a topic in a time: lines of what is new and what was fixed, and how many there are in all.
+
+    ``dropped`` is the name that the topic had before the city's lists dropped it, empty where they did not; ``moved``
+    says that ``topic`` took its place.
+    """
 
     language: str
     city: str
@@ -158,6 +162,8 @@ class Letter:
     fixed_lines: Sequence[str]
     link: str
     end_url: str
+    dropped: str = ""
+    moved: bool = False
     name: str = "letter"
     urgent: bool = False
 
@@ -175,6 +181,8 @@ class Letter:
             "fixed": self.fixed,
             "opened_lines": [one_line(line) for line in self.opened_lines],
             "fixed_lines": [one_line(line) for line in self.fixed_lines],
+            "dropped": one_line(self.dropped),
+            "moved": self.moved,
             "link": self.link,
             "end_url": self.end_url,
         }

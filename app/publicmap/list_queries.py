@@ -22,7 +22,7 @@ _LINE = """
            p.opened_at, w.fixed_at, w.closed_at, w.outcome, p.done_at, w.reports, w.lead_unit,
            ST_X(place.geom) AS lon, ST_Y(place.geom) AS lat,
            items.name_zh AS item_zh, items.name_en AS item_en,
-           street.name_zh AS street_zh, street.name_en AS street_en, unit.name_zh AS unit_zh, unit.name_en AS unit_en,
+           {names},
            (SELECT count(DISTINCT contact_id) FROM subscriptions s
             WHERE s.work_order_id = p.work_order_id AND s.ended_at IS NULL) AS followers,
            {distance} AS distance_m
@@ -35,6 +35,19 @@ _LINE = """
     ORDER BY {order}
 """
 _METRES = "ST_Distance(place.geom::geography, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)::geography)"
+
+
+def _name(of: str, table: str, code: str, column: str) -> str:
+    """Give a name of the current row, else that of the row that was dropped last."""
+    last = f"SELECT {column} FROM {table} WHERE code = {code} ORDER BY until DESC LIMIT 1"
+    return f"coalesce({of}.{column}, ({last})) AS {of}_{column.removeprefix('name_')}"
+
+
+_NAMES = ", ".join(
+    _name(*listed, column)
+    for listed in (("street", "areas", "p.street"), ("unit", "units", "w.lead_unit"))
+    for column in ("name_zh", "name_en")
+)
 
 # Where a work order stands in either order; one that left the map meanwhile still has its place.
 PLACE_OF = text("""
@@ -68,7 +81,7 @@ def lines(
     chosen_by = order.replace("p.place", "place")
     chosen = f"SELECT p.*, {place} AS place FROM map_points p WHERE {condition} ORDER BY {chosen_by} LIMIT :limit"
     distance = _METRES if near else "NULL::float8"
-    statement = text(_LINE.format(chosen=chosen, distance=distance, order=order))
+    statement = text(_LINE.format(names=_NAMES, chosen=chosen, distance=distance, order=order))
     return statement.bindparams(*(bindparam(side, type_=Float, literal_execute=True) for side in sides)), parameters
 
 
@@ -95,19 +108,21 @@ def recent(*, area: bool) -> TextClause:
     of_street = last.format(where="p.street = within.code", order=order)
     of_area = f"""SELECT p.* FROM ({codes}) within CROSS JOIN LATERAL ({of_street}) p
                   ORDER BY {order} LIMIT :limit"""
-    return text(_LINE.format(chosen=of_area if area else of_item, distance="NULL::float8", order=order))
+    return text(_LINE.format(names=_NAMES, chosen=of_area if area else of_item, distance="NULL::float8", order=order))
 
 
 def everything() -> TextClause:
     """List all work orders of the map, oldest first."""
     chosen = "SELECT p.*, 0.0 AS place FROM map_points p"
-    return text(_LINE.format(chosen=chosen, distance="NULL::float8", order="p.opened_at, p.work_order_id"))
+    return text(
+        _LINE.format(names=_NAMES, chosen=chosen, distance="NULL::float8", order="p.opened_at, p.work_order_id")
+    )
 
 
 def one() -> TextClause:
     """Give one work order by its public id."""
     chosen = "SELECT p.*, 0.0 AS place FROM map_points p WHERE p.public_id = :id"
-    return text(_LINE.format(chosen=chosen, distance="NULL::float8", order="p.work_order_id"))
+    return text(_LINE.format(names=_NAMES, chosen=chosen, distance="NULL::float8", order="p.work_order_id"))
 
 
 def figures() -> TextClause:

@@ -10,16 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.api.pages import read_cursor, write_cursor
 from app.catalogue.city import City
 from app.errors import Unprocessable
+from app.geo.models import Area, Level
 from app.publicmap import list_queries as queries
 from app.publicmap.box import Box
 from app.publicmap.filters import Wanted
 from app.publicmap.views import View, show_lines
+from app.workorders.models import LIVE, WorkOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,18 @@ def list_lines(
     rows = session.execute(statement, parameters | {"limit": page.limit + 1}).mappings().all()
     shown = show_lines(session, rows[: page.limit], city=city, now=now)
     return shown, write_cursor([shown[-1]["id"]]) if len(rows) > page.limit else None
+
+
+def filter_streets(session: Session) -> Sequence[Area]:
+    """List the streets that a filter may name, by code: the current ones, and dropped ones with open work orders."""
+    used = select(WorkOrder.id).where(WorkOrder.street == Area.code, LIVE).exists()
+    statement = (
+        select(Area)
+        .where(Area.level == Level.STREET, or_(Area.until.is_(None), used))
+        .ext(distinct_on(Area.code))
+        .order_by(Area.code, Area.until.desc().nulls_first())
+    )
+    return session.scalars(statement).all()
 
 
 def list_recent(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, current_app, g, render_template, request, url_for
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -16,7 +15,6 @@ from app.api.clock import now
 from app.api.guard import public
 from app.db import Reading
 from app.errors import Problem, Unprocessable
-from app.geo.models import Area, Level
 from app.media import cards, pairs
 from app.media import service as media
 from app.publicmap import lists, views
@@ -54,9 +52,7 @@ def show() -> Response:
         lines, following = _lines(session, wanted, asked)
         shown = views.show_map(session, wanted, city=g.city, style_url=current_app.config["SETTINGS"].map_style_url)
         line = views.find_one(session, chosen, city=g.city, now=now()) if chosen.isalnum() else None
-        streets = session.scalars(
-            select(Area).where(Area.until.is_(None), Area.level == Level.STREET).order_by(Area.code)
-        ).all()
+        streets = lists.filter_streets(session)
     page = render_template(
         "map.html",
         lines=lines,

@@ -107,6 +107,7 @@ _JUDGE = (*_RULER, *_CHIEF)
 _OVER = (*_CHIEF, Role.SYSTEM)
 _BOSS = (*_UNIT, *_CHIEF)
 _AGAIN = (*_UNIT, *_CHIEF, Role.SYSTEM)
+_LISTS = (Role.SYSTEM,)  # a reload of the lists dropped its street, unit or item
 
 _NONE: tuple[Need, ...] = ()
 _SAY, _WHY, _CODE, _SHOW, _OWN = (
@@ -125,7 +126,7 @@ _A, _W, _K = Action, When, EventKind
 MOVES = (
     #    from   action          when      to     who may needs     tells
     Move(_WAIT, _A.DISPATCH,    _W.ANY,   _SENT, _AUTO,  _NONE,    _K.DISPATCHED),
-    Move(_WAIT, _A.CHANGE,      _W.ANY,   _WAIT, _DESK,  _ANEW,    _K.CHANGED),
+    Move(_WAIT, _A.CHANGE,      _W.ANY,   _WAIT, _FLAG,  _ANEW,    _K.CHANGED),
     Move(_WAIT, _A.MARK_URGENT, _W.ANY,   _WAIT, _FLAG,  _WHY,     _K.URGENT),
     Move(_WAIT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_WAIT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
@@ -138,8 +139,8 @@ MOVES = (
     Move(_SENT, _A.TRANSFER,    _W.ANY,   _SENT, _DESK,  _WHITHER, _K.TRANSFERRED),
     Move(_SENT, _A.INVOLVE,     _W.ANY,   _SENT, _HELP,  _WHITHER, _K.INVOLVED),
     Move(_SENT, _A.RELEASE,     _W.LEFT,  _SENT, _DESK,  _WHITHER, _K.RELEASED),
-    Move(_SENT, _A.CHANGE,      _W.SAME,  _SENT, _DESK,  _ANEW,    _K.CHANGED),
-    Move(_SENT, _A.CHANGE,      _W.OTHER, _SENT, _DESK,  _ANEW,    _K.TRANSFERRED),
+    Move(_SENT, _A.CHANGE,      _W.SAME,  _SENT, _FLAG,  _ANEW,    _K.CHANGED),
+    Move(_SENT, _A.CHANGE,      _W.OTHER, _SENT, _FLAG,  _ANEW,    _K.TRANSFERRED),
     Move(_SENT, _A.MARK_URGENT, _W.ANY,   _SENT, _FLAG,  _WHY,     _K.URGENT),
     Move(_SENT, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_SENT, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
@@ -151,6 +152,7 @@ MOVES = (
     Move(_TORN, _A.RULE,        _W.ANY,   _SENT, _RULER, _WHITHER, _K.RULED),
     Move(_TORN, _A.SECURE,      _W.ANY,   _TORN, _CREW,  _SAY,     _K.SECURED),
     Move(_TORN, _A.SIGN,        _W.CO,    _TORN, _CREW,  _NONE,    _K.PART_SIGNED),
+    Move(_TORN, _A.CHANGE,      _W.SAME,  _TORN, _LISTS, _ANEW,    _K.CHANGED),
     Move(_TORN, _A.MARK_URGENT, _W.ANY,   _TORN, _FLAG,  _WHY,     _K.URGENT),
     Move(_TORN, _A.DECLINE,     _W.ANY,   _NOT,  _JUDGE, _CODE,    _K.DECLINED),
     Move(_TORN, _A.SPLIT,       _W.ANY,   _TORN, _DESK,  _WHY,     _K.SPLIT),
@@ -166,8 +168,8 @@ MOVES = (
     Move(_WORK, _A.INVOLVE,     _W.ANY,   _WORK, _HELP,  _WHITHER, _K.INVOLVED),
     Move(_WORK, _A.RELEASE,     _W.LEFT,  _WORK, _DESK,  _WHITHER, _K.RELEASED),
     Move(_WORK, _A.RELEASE,     _W.LAST,  _DONE, _DESK,  _WHITHER, _K.FIXED),
-    Move(_WORK, _A.CHANGE,      _W.SAME,  _WORK, _DESK,  _ANEW,    _K.CHANGED),
-    Move(_WORK, _A.CHANGE,      _W.OTHER, _SENT, _DESK,  _ANEW,    _K.TRANSFERRED),
+    Move(_WORK, _A.CHANGE,      _W.SAME,  _WORK, _FLAG,  _ANEW,    _K.CHANGED),
+    Move(_WORK, _A.CHANGE,      _W.OTHER, _SENT, _FLAG,  _ANEW,    _K.TRANSFERRED),
     Move(_WORK, _A.MARK_URGENT, _W.ANY,   _WORK, _FLAG,  _WHY,     _K.URGENT),
     Move(_WORK, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_WORK, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
@@ -179,6 +181,8 @@ MOVES = (
 
     Move(_HOLD, _A.SIGN,        _W.CO,    _HOLD, _CREW,  _NONE,    _K.PART_SIGNED),
     Move(_HOLD, _A.RESUME,      _W.LEAD,  _WORK, _AGAIN, _NONE,    _K.RESUMED),
+    Move(_HOLD, _A.CHANGE,      _W.SAME,  _HOLD, _LISTS, _ANEW,    _K.CHANGED),
+    Move(_HOLD, _A.CHANGE,      _W.OTHER, _SENT, _LISTS, _ANEW,    _K.TRANSFERRED),
     Move(_HOLD, _A.MARK_URGENT, _W.ANY,   _HOLD, _FLAG,  _WHY,     _K.URGENT),
     Move(_HOLD, _A.DECLINE,     _W.ANY,   _NOT,  _DESK,  _CODE,    _K.DECLINED),
     Move(_HOLD, _A.MERGE,       _W.ANY,   _ONE,  _DESK,  _WHY,     _K.MERGED),
@@ -197,6 +201,7 @@ MOVES = (
     Move(_DONE, _A.REJECT,      _W.ANY,   _WORK, _BOSS,  _SAY,     _K.REWORK),
     Move(_DONE, _A.ANSWER,      _W.LEAD,  _DONE, _UNIT,  _SAY,     _K.ANSWERED),
     Move(_DONE, _A.CLOSE,       _W.ANY,   _END,  _OVER,  _NONE,    _K.CLOSED),
+    Move(_DONE, _A.CHANGE,      _W.SAME,  _DONE, _LISTS, _ANEW,    _K.CHANGED),
     Move(_DONE, _A.SPLIT,       _W.ANY,   _DONE, _DESK,  _WHY,     _K.SPLIT),
     Move(_DONE, _A.REOPEN,      _W.ANY,   _WORK, _CHIEF, _WHY,     _K.REOPENED),
     Move(_DONE, _A.NOTE,        _W.ANY,   _DONE, _ALL,   _SAY,     _K.NOTE),
@@ -238,6 +243,8 @@ def find_move(
     """
     known = {When.ANY, *facts}
     moves = [move for move in MOVES if move.source is state and move.action is action]
+    # For people there is no line that the service alone takes.
+    moves = [move for move in moves if role is Role.SYSTEM or move.who != (Role.SYSTEM,)]
     move = next((move for move in moves if move.when in known), None)
     if moves and not any(role in each.who for each in moves):
         raise NotYourMove(action=action, who=moves[0].who)

@@ -22,6 +22,7 @@ from app.config import Settings
 from app.db import JOBS, WEB, Limits
 from app.media import service as media
 from app.media.service import Upload
+from app.rehome.cli import Rehoming
 from app.reports.models import Report
 from tests.make import NOW, YUEHAI, make_photo
 
@@ -111,7 +112,7 @@ def test_a_pack_may_take_as_long_to_load_as_it_needs(connect: Connect, shared: P
     connect(HASTY)
     with owner.begin() as connection:
         connection.execute(text("UPDATE pack_versions SET digest = 'another'"))
-    group = cli.city_commands([Slow()], lambda _: None)  # type: ignore[list-item]  # it checks nothing
+    group = cli.city_commands([Slow()], lambda _: None, Rehoming())  # type: ignore[list-item]  # it checks nothing
 
     answer = CliRunner().invoke(group, ["load", str(shared / "cities" / "shenzhen")])
 

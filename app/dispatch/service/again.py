@@ -11,6 +11,7 @@ from app.dispatch.case import Case, Content
 from app.dispatch.models import Assignment, Notice, NoticeKind, Part
 from app.dispatch.queries import open_parts
 from app.dispatch.service.assign import say_unit
+from app.dispatch.service.rehome import replace_gone_unit
 from app.workorders import clocks
 from app.workorders.models import DeadlineKind, WorkOrder
 
@@ -25,6 +26,7 @@ def begin_again(
     clocks.stop(session, work_order, DeadlineKind.REWORK, now=now)
     parts = open_parts(session, work_order.id)
     part = next((each for each in parts if (each.unit_code == unit if unit else each.part is Part.LEAD)), None)
+    part = replace_gone_unit(session, work_order, part, city=city, now=now) if part else None
     whose = part.unit_code if part else work_order.lead_unit
     limit = city.limits.rework
     clocks.start_clock(session, work_order, DeadlineKind.REWORK, limit, unit=whose, city=city, now=now)

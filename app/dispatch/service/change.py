@@ -16,31 +16,40 @@ from app.dispatch.service.assign import hand_over, say_unit
 from app.dispatch.service.urgent import speed_up
 from app.dispatch.service.waiting import CHANGED, wait_on
 from app.workorders.lifecycle import When
-from app.workorders.models import WorkOrder
 from app.workorders.states import EventKind, State
 from app.workorders.timeline import append
 
 
 def change(session: Session, case: Case) -> Content:
-    """Correct item or position of a work order; where that makes another unit responsible, hand it over.
-
-    What waits for a dispatcher goes on waiting, for the reasons that there are now.
-    """
+    """Correct item or position of a work order; where that makes another unit responsible, hand it over."""
     found, work_order = case.found, case.work_order
     if found is None:
         raise RuntimeError("a change is studied before it is made")
-    content: Content = {"reason": case.asked.note, "before": _say_before(work_order), "item": _say_item(found)}
-    if work_order.state is State.AWAITING_DISPATCH:
-        content |= wait_on(session, work_order, found, because=CHANGED, city=case.city)
-    hastens = _apply(case, found)
+    content, hastens = apply_found(session, case, found)
     if work_order.state is not State.AWAITING_DISPATCH:
         content |= _send_on(session, case, found)
-    if hastens:
-        content["due_at"] = speed_up(session, work_order, city=case.city, now=case.now)
-        append(
-            session, work_order, EventKind.URGENT, at=case.now, by="system", content={"reason": "item"}, public=False
-        )
-    return content
+    return content | (hasten(session, case) if hastens else {})
+
+
+def apply_found(session: Session, case: Case, found: Found) -> tuple[Content, bool]:
+    """Write item, place and asset to the work order; give the content of its line and whether it becomes urgent.
+
+    What waits for a dispatcher goes on waiting, for the reasons that there are now.
+    """
+    work_order = case.work_order
+    before = {"item": work_order.item_code, "lon": work_order.position.lon, "lat": work_order.position.lat}
+    content: Content = {"reason": case.asked.note, "before": before, "item": _say_item(found)}
+    if work_order.state is State.AWAITING_DISPATCH:
+        content |= wait_on(session, work_order, found, because=CHANGED, city=case.city)
+    return content, _apply(case, found)
+
+
+def hasten(session: Session, case: Case) -> Content:
+    """Set the running clocks anew because the item became an urgent one; give the new promise for history."""
+    work_order = case.work_order
+    due_at = speed_up(session, work_order, city=case.city, now=case.now)
+    append(session, work_order, EventKind.URGENT, at=case.now, by="system", content={"reason": "item"}, public=False)
+    return {"due_at": due_at}
 
 
 def _send_on(session: Session, case: Case, found: Found) -> Content:
@@ -74,10 +83,6 @@ def _apply(case: Case, found: Found) -> bool:
     hastens = found.item.urgency is Urgency.URGENT and work_order.urgency is not Urgency.URGENT
     work_order.urgency = found.item.urgency
     return hastens
-
-
-def _say_before(work_order: WorkOrder) -> dict[str, Any]:
-    return {"item": work_order.item_code, "lon": work_order.position.lon, "lat": work_order.position.lat}
 
 
 def _say_item(found: Found) -> dict[str, Any]:
