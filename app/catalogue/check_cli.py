@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from app.catalogue.packs import AreaPart, Fault, ListPart, PackPart, check_pack, has_errors
+from app.catalogue.packs.summary import summary_of
 
 FOLDER = click.argument("folder", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -20,8 +21,14 @@ def check_command(parts: Sequence[PackPart]) -> click.Command:
     @click.command("check")
     @FOLDER
     def check(folder: Path) -> None:
-        """List every fault of the city pack in the folder PATH, with file, line and reason."""
-        _, faults = check_pack(folder, every)
+        """List the faults of the city pack in the folder PATH, and what the pack holds where there is no error.
+
+        Ends with 1 when there is an error. A file that cannot be read is told first and alone.
+        """
+        pack, faults = check_pack(folder, every)
+        if not has_errors(faults):
+            for line in summary_of(pack):
+                click.echo(line)
         print_faults(faults)
         if has_errors(faults):
             sys.exit(1)
@@ -33,5 +40,7 @@ def print_faults(faults: Sequence[Fault]) -> None:
     """Print the faults and their number."""
     for fault in faults:
         click.echo(str(fault))
+    if any(fault.broken for fault in faults):
+        click.echo("Mend this first: what depends on it was not checked.")
     errors = sum(has_errors([fault]) for fault in faults)
     click.echo(f"{errors} errors, {len(faults) - errors} warnings")

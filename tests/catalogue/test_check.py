@@ -348,4 +348,5 @@ def test_the_slivers_between_the_wards_of_boston_are_told(shared: Path) -> None:
 def test_the_port_area_is_told_as_a_hole_of_shenzhen(shared: Path) -> None:
     faults = faults_of(shared / "cities" / "shenzhen")
 
-    assert [fault.split(" of ")[0] for fault in faults] == ["areas.district.geojson: warning: the city has a hole"]
+    told = [fault for fault in faults if fault.startswith("areas.")]
+    assert [fault.split(" of ")[0] for fault in told] == ["areas.district.geojson: warning: the city has a hole"]

@@ -37,6 +37,38 @@ def test_check_ends_well_when_there_are_only_warnings(run: CliRunner, tmp_path: 
     assert result.output.splitlines()[-1] == "0 errors, 1 warnings"
 
 
+def test_check_of_a_good_pack_says_what_it_holds(run: CliRunner, tmp_path: Path) -> None:
+    result = city(run, "check", write_town(tmp_path))
+
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "City: Example Town (town), Europe/Dublin",
+        "Box: longitude -6.3000 to -6.2000, latitude 53.3000 to 53.3500",
+        "Areas of level street: 2 (West Side, East Side)",
+        "Units: 4 (Town Hall, Public Works, West Side Office, East Side Office)",
+        "Items: 3 (2 component, 1 event)",
+        "Rules: 1",
+        "Assets of class park: 1",
+        "Calendar: IE, days of calendar.csv in: 2027",
+        "Attribution: Drawn for this page.",
+        "0 errors, 0 warnings",
+    ]
+
+
+def test_check_of_a_broken_file_tells_it_alone_and_says_so(run: CliRunner, tmp_path: Path) -> None:
+    folder = write_town(tmp_path)
+    (folder / "units.csv").write_text((folder / "units.csv").read_text(encoding="utf-8").replace(",", ";"))
+
+    result = city(run, "check", folder)
+
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "units.csv:1: error: its cells are separated by semicolons, they must be by commas: save it as CSV with commas",
+        "Mend this first: what depends on it was not checked.",
+        "1 errors, 0 warnings",
+    ]
+
+
 def test_load_says_what_it_loaded_in_plain_lines(run: CliRunner, tmp_path: Path) -> None:
     result = city(run, "load", write_town(tmp_path))
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.catalogue.packs.faults import Fault, warning
 from app.catalogue.packs.features import Feature
 from app.catalogue.packs.pack import LEVELS, Pack
+from app.catalogue.packs.position import check_position
 from app.geo import measure
 from app.geo.models import Level
 from app.geo.queries import ewkb_hex
@@ -31,12 +32,13 @@ class AreaPart:
     def check(self, pack: Pack) -> Iterator[Fault]:
         """Find faults of codes, names, parents and shapes."""
         if not pack.areas.get(Level.STREET):
-            yield Fault("areas.street.geojson", "", "the file is missing")
+            yield Fault("areas.street.geojson", "", "the file is missing", broken=True)
         yield from _codes(pack)
         yield from _parents(pack)
         for level, found in pack.areas.items():
             yield from _overlaps(level, [feature for feature in found.features if feature.shape is not None])
         yield from _city(pack)
+        yield from check_position(pack)
 
     def load(self, session: Session, pack: Pack, version: int, progress: Progress | None) -> dict[str, int]:
         """Make the areas of the pack the current ones; give their number."""
@@ -107,7 +109,8 @@ def _city(pack: Pack) -> Iterator[Fault]:
         return
     shapes = _shapes(pack)
     if not shapes:
-        yield Fault("city.toml", "", f"city_level is {level}, and there is no usable area of that level")
+        reason = f"city_level is {level}, and there is no usable area of that level"
+        yield Fault("city.toml", "", reason, needs=f"areas.{level}")
         return
     file = f"areas.{level}.geojson"
     united: Any = shapely.union_all(shapes)
@@ -120,6 +123,15 @@ def _city(pack: Pack) -> Iterator[Fault]:
     if gaps := len(rings) - len(holes):
         size = sum(map(measure.area_m2, rings)) - sum(map(measure.area_m2, holes))
         yield warning(file, "", f"{gaps} gaps between areas, {size:.0f} m2 in all: the nearest street counts there")
+    yield from _outside(pack, united)
+
+
+def _outside(pack: Pack, city: Any) -> Iterator[Fault]:
+    for found in pack.areas.values():
+        for feature in found.features:
+            if feature.shape is not None and not city.intersects(feature.shape.representative_point()):
+                reason = f"{feature.text('code')} lies outside of the city, the areas of the level of city_level"
+                yield feature.warning(reason)
 
 
 def _shapes(pack: Pack) -> list[Any]:

@@ -31,10 +31,16 @@ def code(value: str) -> str:
     return code_or_none(value)
 
 
+# What a spreadsheet makes of a long number that is no number: 4.403E+11.
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d+", re.IGNORECASE)
+
+
 def code_or_none(value: str) -> str:
     """Read a code that may be left out."""
     if len(value) > LONGEST_CODE or re.search(r"[\s\0]", value):
         raise ValueError(f"{value[:40]!r} is no code: at most {LONGEST_CODE} characters, no spaces")
+    if _SHORTENED.fullmatch(value):
+        raise ValueError(f"{value!r} is a code that a spreadsheet took for a number: format the column as text")
     return value
 
 
@@ -54,7 +60,8 @@ def metres(most: float) -> Read:
 
     def read(value: str) -> float:
         if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", value):
-            raise ValueError(f"{value[:40]!r} is no number")
+            hint = ": write the decimal point as a point" if re.fullmatch(r"-?[0-9]+,[0-9]+", value) else ""
+            raise ValueError(f"{value[:40]!r} is no number{hint}")
         return _within(float(value), 0, most)
 
     return read
@@ -96,7 +103,7 @@ def date(value: str) -> dt.date:
     try:
         return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
     except ValueError:
-        raise ValueError(f"{value[:40]!r} is no date like 2026-01-31") from None
+        raise ValueError(f"{value[:40]!r} is no date like 2026-01-31: format the column as text") from None
 
 
 UNITS: dict[str, Read] = {

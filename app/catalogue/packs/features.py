@@ -13,11 +13,14 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from app.catalogue.packs.faults import Fault, warning
+from app.catalogue.packs.text import NotText, decode
 
 AREA_TYPES = ("Polygon", "MultiPolygon")
 ASSET_TYPES = ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 
 _FEATURE_LINE = re.compile(r'\s*\{.{0,40}?"type"\s*:\s*"Feature"')
+LEAST_POSITIONS = 4
+LONGITUDE_FIRST = "GeoJSON has longitude first, then latitude"
 # An escaped NUL: after an even number of backslashes.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -36,9 +39,9 @@ class Feature:
         value = self.properties.get(name)
         return "" if value is None else str(value).strip()
 
-    def fault(self, reason: str) -> Fault:
-        """Give an error in this feature."""
-        return Fault(self.file, self.where, reason)
+    def fault(self, reason: str, *, needs: str = "") -> Fault:
+        """Give an error in this feature, which may follow from one of the file ``needs``."""
+        return Fault(self.file, self.where, reason, needs=needs)
 
     def warning(self, reason: str) -> Fault:
         """Give a warning about this feature."""
@@ -57,24 +60,37 @@ def read_features(path: Path, types: tuple[str, ...], required: tuple[str, ...])
     """Read a FeatureCollection whose shapes are of ``types`` and whose properties hold ``required``."""
     collection = Collection()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text, found = _read_list(path)
+    except NotText as fault:
+        collection.faults.append(fault.fault)
+        return collection
+    swapped = 0
+    for where, one in zip(_places(text, len(found)), found, strict=True):
+        swapped += _add(collection, Feature(path.name, where, {}, None), one, types, required)
+    if swapped and swapped == len(found):
+        collection.faults = [
+            Fault(path.name, "", f"longitude and latitude are swapped: {LONGITUDE_FIRST}", broken=True)
+        ]
+    return collection
+
+
+def _read_list(path: Path) -> tuple[str, list[Any]]:
+    """Read the text of a file and its list of features. Raises NotText where there is none."""
+    try:
+        text = decode(path.name, path.read_bytes())
         content = json.loads(text, parse_constant=_no_number)
-    except UnicodeDecodeError as fault:
-        collection.faults.append(Fault(path.name, "", f"it is not UTF-8: {fault.reason} at byte {fault.start}"))
-        return collection
     except json.JSONDecodeError as fault:
-        collection.faults.append(Fault(path.name, str(fault.lineno), f"it is not JSON: {fault.msg}"))
-        return collection
+        raise NotText(
+            Fault(path.name, str(fault.lineno), f"it is not JSON: {fault.msg} at column {fault.colno}", broken=True)
+        ) from None
+    except NotText:
+        raise
     except (ValueError, RecursionError, OSError) as fault:
-        collection.faults.append(Fault(path.name, "", f"it is not JSON: {fault}"))
-        return collection
+        raise NotText(Fault(path.name, "", f"it is not JSON: {fault}", broken=True)) from None
     found = content.get("features") if isinstance(content, dict) else None
     if not isinstance(found, list) or content.get("type") != "FeatureCollection":
-        collection.faults.append(Fault(path.name, "1", "it is no FeatureCollection with a list of features"))
-        return collection
-    for where, one in zip(_places(text, len(found)), found, strict=True):
-        _add(collection, Feature(path.name, where, {}, None), one, types, required)
-    return collection
+        raise NotText(Fault(path.name, "1", "it is no FeatureCollection with a list of features", broken=True))
+    return text, found
 
 
 def _no_number(text: str) -> float:
@@ -89,11 +105,12 @@ def _places(text: str, count: int) -> list[str]:
 
 def _add(
     collection: Collection, feature: Feature, content: Any, types: tuple[str, ...], required: tuple[str, ...]
-) -> None:
+) -> bool:
+    """Add a feature and its faults; tell whether its coordinates can only be latitude first."""
     collection.features.append(feature)
     if not isinstance(content, dict) or not isinstance(content.get("properties"), dict):
         collection.faults.append(feature.fault("it is no feature with properties"))
-        return
+        return False
     feature.properties = content["properties"]
     missing = [name for name in required if name not in feature.properties]
     collection.faults += [feature.fault(f"the property {name} is missing") for name in missing]
@@ -101,8 +118,11 @@ def _add(
         collection.faults.append(feature.fault("a property holds a NUL, half a character or no finite number"))
     try:
         feature.shape = _shape(content.get("geometry"), types)
+        _check_rings(content["geometry"])
     except ValueError as fault:
         collection.faults.append(feature.fault(str(fault)))
+        return isinstance(fault, Swapped)
+    return False
 
 
 def _storable(properties: dict[str, Any]) -> bool:
@@ -137,8 +157,25 @@ def _shape(geometry: Any, types: tuple[str, ...]) -> BaseGeometry:
         raise ValueError("the geometry is empty")
     _check_range(made)
     if not made.is_valid:
-        raise ValueError(f"the geometry is invalid: {shapely.is_valid_reason(made)}")
+        reason = shapely.is_valid_reason(made)
+        raise ValueError(f"the geometry is invalid: {reason} (longitude latitude); draw its border anew there")
     return made
+
+
+def _check_rings(geometry: dict[str, Any]) -> None:
+    """Demand that each ring of a polygon ends where it begins, with four positions at least (RFC 7946, 3.1.6)."""
+    content = geometry["coordinates"]
+    polygons = {"Polygon": [content], "MultiPolygon": content}.get(geometry["type"], [])
+    for ring in (ring for polygon in polygons for ring in polygon):
+        if len(ring) < LEAST_POSITIONS or list(ring[0][:2]) != list(ring[-1][:2]):
+            first, last = (", ".join(f"{number:g}" for number in position[:2]) for position in (ring[0], ring[-1]))
+            raise ValueError(
+                f"a ring is not closed: it begins at {first} and ends at {last}; repeat its first position at the end"
+            )
+
+
+class Swapped(ValueError):
+    """The coordinates are no degrees, and would be with longitude and latitude exchanged."""
 
 
 def _check_range(made: BaseGeometry) -> None:
@@ -146,5 +183,7 @@ def _check_range(made: BaseGeometry) -> None:
     if -180 <= west <= east <= 180 and -90 <= south <= north <= 90:  # noqa: PLR2004  # degrees
         return
     swapped = -90 <= west <= east <= 90 and -180 <= south <= north <= 180  # noqa: PLR2004  # degrees
-    hint = "; latitude and longitude look swapped" if swapped else ""
-    raise ValueError(f"the coordinates reach from {west:g}, {south:g} to {east:g}, {north:g}: no degrees{hint}")
+    reach = f"the coordinates reach from {west:g}, {south:g} to {east:g}, {north:g}: no degrees"
+    if swapped:
+        raise Swapped(f"{reach}; latitude and longitude look swapped: {LONGITUDE_FIRST}")
+    raise ValueError(f"{reach}; export them as WGS 84 (EPSG:4326)")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.catalogue.city import SESSION_KEY
 from app.catalogue.errors import PackRefused
 from app.catalogue.models import PackVersion
-from app.catalogue.packs.faults import Fault
+from app.catalogue.packs.faults import Fault, causes
 from app.catalogue.packs.pack import Pack, read_pack
 from app.catalogue.queries import ruling_conflicts
 from app.versions import Progress
@@ -48,10 +48,12 @@ class Loaded:
 
 
 def check_pack(folder: Path, parts: Sequence[PackPart]) -> tuple[Pack, list[Fault]]:
-    """Read a pack and find every fault, in the order of files and lines."""
+    """Read a pack and find its faults, in the order of files and lines; what only follows from others is left out."""
     pack = read_pack(folder)
-    faults = [*pack.faults, *(fault for part in parts for fault in part.check(pack))]
-    return pack, sorted(dict.fromkeys(faults), key=_order)
+    faults = list(pack.faults)
+    if not any(fault.broken for fault in faults):
+        faults += [fault for part in parts for fault in part.check(pack)]
+    return pack, sorted(dict.fromkeys(causes(faults, reading=pack.faults)), key=_order)
 
 
 def current_version(session: Session) -> PackVersion | None:

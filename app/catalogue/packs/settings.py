@@ -10,6 +10,7 @@ from typing import Any
 
 from app.catalogue.city import KEYS, LIMITS, OPEN_DATA
 from app.catalogue.packs.faults import Fault, warning
+from app.catalogue.packs.text import NotText, decode
 from app.catalogue.values import Key
 
 NAME = "city.toml"
@@ -19,17 +20,18 @@ TABLES: Mapping[str, Mapping[str, Key]] = {"limits": LIMITS, "open_data": OPEN_D
 def read_settings(folder: Path) -> tuple[dict[str, Any], list[Fault]]:
     """Read city.toml of a folder; a file that cannot be read gives an empty table and the fault."""
     try:
-        text = (folder / NAME).read_bytes().decode("utf-8-sig")
+        text = decode(NAME, (folder / NAME).read_bytes())
         content = tomllib.loads(text)
     except FileNotFoundError:
-        return {}, [Fault(NAME, "", "the file is missing")]
-    except UnicodeDecodeError as fault:
-        return {}, [Fault(NAME, "", f"it is not UTF-8: {fault.reason} at byte {fault.start}")]
+        return {}, [Fault(NAME, "", "the file is missing", broken=True)]
+    except NotText as fault:
+        return {}, [fault.fault]
     except tomllib.TOMLDecodeError as fault:
         line = re.search(r"at line (\d+)", str(fault))
-        return {}, [Fault(NAME, line[1] if line else "", f"it is not TOML: {fault}")]
+        reason = f"it is not TOML: {fault}; texts stand in quotes, lists in brackets"
+        return {}, [Fault(NAME, line[1] if line else "", reason, broken=True)]
     except OSError as fault:
-        return {}, [Fault(NAME, "", f"it cannot be read: {fault.strerror}")]
+        return {}, [Fault(NAME, "", f"it cannot be read: {fault.strerror}", broken=True)]
     faults = _faults(text, {name: value for name, value in content.items() if name not in TABLES}, KEYS)
     for name, keys in TABLES.items():
         table = content.get(name, {})

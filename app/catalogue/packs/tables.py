@@ -13,6 +13,9 @@ from typing import Any
 
 from app.catalogue.packs.columns import Read
 from app.catalogue.packs.faults import Fault, warning
+from app.catalogue.packs.text import NotText, decode
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(slots=True)
@@ -26,9 +29,9 @@ class Row:
     def __getitem__(self, column: str) -> Any:
         return self.values[column]
 
-    def fault(self, reason: str) -> Fault:
-        """Give an error in this row."""
-        return Fault(self.file, self.where, reason)
+    def fault(self, reason: str, *, needs: str = "") -> Fault:
+        """Give an error in this row, which may follow from one of the file ``needs``."""
+        return Fault(self.file, self.where, reason, needs=needs)
 
     def warning(self, reason: str) -> Fault:
         """Give a warning about this row."""
@@ -48,7 +51,7 @@ def read_table(path: Path, columns: Mapping[str, Read], *, required: bool = True
     table = Table()
     if not path.exists():
         if required:
-            table.faults.append(Fault(path.name, "", "the file is missing"))
+            table.faults.append(Fault(path.name, "", "the file is missing", broken=True))
         return table
     for row in stream_table(path, columns, table.faults):
         table.rows.append(row)
@@ -73,19 +76,19 @@ def stream_table(path: Path, columns: Mapping[str, Read], faults: list[Fault]) -
                 yield row
             line = reader.line_num + 1
     except csv.Error as fault:
-        faults.append(Fault(path.name, str(line), f"it cannot be read as CSV: {fault}"))
+        reason = f"it cannot be read as CSV: {fault}; a quote that opens must be closed"
+        faults.append(Fault(path.name, str(line), reason, broken=True))
 
 
 def _text(path: Path, faults: list[Fault]) -> str | None:
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if path.suffix == ".gz" else content
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = content[: fault.start].count(b"\n") + 1
-        faults.append(Fault(path.name, str(line), "it is not UTF-8"))
+        return decode(path.name, content)
+    except NotText as fault:
+        faults.append(fault.fault)
     except (OSError, EOFError, zlib.error) as fault:
-        faults.append(Fault(path.name, "", f"it cannot be read: {fault}"))
+        faults.append(Fault(path.name, "", f"it cannot be read: {fault}", broken=True))
     return None
 
 
@@ -93,12 +96,17 @@ def _header(name: str, reader: Any, columns: Mapping[str, Read], faults: list[Fa
     try:
         header = [cell.strip() for cell in next(reader, [])]
     except csv.Error as fault:
-        faults.append(Fault(name, "1", f"it cannot be read as CSV: {fault}"))
+        faults.append(Fault(name, "1", f"it cannot be read as CSV: {fault}", broken=True))
+        return None
+    other = next((sign for sign in _SEPARATORS if len(header) == 1 and sign in header[0]), None)
+    if other:
+        reason = f"its cells are separated by {_SEPARATORS[other]}, they must be by commas: save it as CSV with commas"
+        faults.append(Fault(name, "1", reason, broken=True))
         return None
     missing = [column for column in columns if column not in header]
-    faults += [Fault(name, "1", f"the column {column} is missing") for column in missing]
+    faults += [Fault(name, "1", f"the column {column} is missing", broken=True) for column in missing]
     twice = {column for column in header if column in columns and header.count(column) > 1}
-    faults += [Fault(name, "1", f"the column {column} is there twice") for column in sorted(twice)]
+    faults += [Fault(name, "1", f"the column {column} is there twice", broken=True) for column in sorted(twice)]
     faults += [
         warning(name, "1", f"the column {cell!r} is not known and is ignored") for cell in header if cell not in columns
     ]
@@ -108,7 +116,8 @@ def _header(name: str, reader: Any, columns: Mapping[str, Read], faults: list[Fa
 def _fill(row: Row, header: list[str], cells: list[str], columns: Mapping[str, Read]) -> Iterator[Fault]:
     """Read the cells into the row, and tell what could not be read."""
     if len(cells) != len(header):
-        yield row.fault(f"it has {len(cells)} cells, the header has {len(header)}")
+        hint = "; a comma inside of a cell needs quotes around it" if len(cells) > len(header) else ""
+        yield row.fault(f"it has {len(cells)} cells, the header has {len(header)}{hint}")
     given = dict(zip(header, (cell.strip() for cell in cells), strict=False))
     for column, read in columns.items():
         try:
