@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 20
 PAUSE_SECONDS = 1
 MODULES = [
+    "app.catalogue.tasks",
     "app.media.tasks",
     "app.workorders.tasks",
     "app.dispatch.tasks",

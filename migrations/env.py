@@ -79,6 +79,7 @@ RIGHTS = {
     "webhook_deliveries": "INSERT, UPDATE, DELETE",
     # What city packs bring: the load closes rows and adds others.
     "pack_versions":     "INSERT",
+    "calendar_warnings": "INSERT",
     "areas":             "INSERT, UPDATE (until)",
     "units":             "INSERT, UPDATE (until)",
     "items":             "INSERT, UPDATE (until)",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from app.catalogue.packs import AreaPart, Fault, ListPart, PackPart, check_pack, has_errors
+from app.catalogue.adjusted_days import missing_years, reach, say_missing
+from app.catalogue.packs import AreaPart, Fault, ListPart, Pack, PackPart, check_pack, has_errors, warning
 from app.catalogue.packs.summary import summary_of
+from app.catalogue.values import Duration
+from app.db import utcnow
 
 FOLDER = click.argument("folder", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -27,6 +31,7 @@ def check_command(parts: Sequence[PackPart]) -> click.Command:
         """
         pack, faults = check_pack(folder, every)
         if not has_errors(faults):
+            faults += calendar_gaps(pack, utcnow().date())
             for line in summary_of(pack):
                 click.echo(line)
         print_faults(faults)
@@ -34,6 +39,15 @@ def check_command(parts: Sequence[PackPart]) -> click.Command:
             sys.exit(1)
 
     return check
+
+
+def calendar_gaps(pack: Pack, today: dt.date) -> Iterator[Fault]:
+    """Warn of years that deadlines may reach and whose adjusted working days nobody knows."""
+    calendar = str(pack.settings["working_calendar"])
+    last = reach((Duration(row["handle_amount"], row["handle_unit"]) for row in pack.items.rows), today)
+    known = [row["date"] for row in pack.calendar.rows]
+    for year in missing_years(calendar, known, first=today, last=last):
+        yield warning("calendar.csv", "", say_missing(year, calendar))
 
 
 def print_faults(faults: Sequence[Fault]) -> None:

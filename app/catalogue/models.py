@@ -66,6 +66,16 @@ class PackVersion(Base):
     notes: Mapped[list[str]]
 
 
+class CalendarWarning(Base):
+    """A year whose adjusted working days the calendar lacks, once it was told, for the pack of these files."""
+
+    __tablename__ = "calendar_warnings"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    warned_at: Mapped[dt.datetime]
+
+
 class Unit(Versioned, Base):
     """An organisation with a role at a level for an area."""
 
