@@ -14,6 +14,7 @@ from app.media import queries
 from app.media.store import ObjectStore, Stored
 
 _BATCH = 1000
+_FOLDERS, _HOURS = 256, 24
 
 # A key has to fit as a whole: what an interrupted put left beside an object begins with the same name.
 _DIGEST = r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})"
@@ -23,10 +24,25 @@ _PAIR = re.compile(rf"pairs/{_DIGEST}/[0-9a-f-]+/\w+-\d+\.\w+")
 _MASKED = re.compile(rf"renditions/{_DIGEST}/(?P<photo>[0-9a-f-]{{36}})/(?P<revision>\d+)/\d+\.\w+")
 
 
-def find(session: Session, store: ObjectStore, *, before: dt.datetime) -> Iterator[list[Stored]]:
-    """Find objects that no row refers to and that were put before a moment, in batches. Looks at every object."""
+def folders_of_hour(hour: int) -> list[str]:
+    """Give the folders, named by the first two hex digits of a digest, that an hour of the day sweeps.
+
+    The 24 hours of a day cover all 256, each once.
+    """
+    return [f"{number:02x}" for number in range(hour * _FOLDERS // _HOURS, (hour + 1) * _FOLDERS // _HOURS)]
+
+
+def find(
+    session: Session, store: ObjectStore, *, before: dt.datetime, folders: Sequence[str] | None = None
+) -> Iterator[list[Stored]]:
+    """Find objects that no row refers to and that were put before a moment, in batches.
+
+    Lists the given folders of each prefix only; without ``folders`` it lists the whole store.
+    """
     for prefix, keep in _KEEPERS.items():
-        old = (stored for stored in store.keys(prefix) if stored.put_at < before)
+        # Marks of deletions are few and gone within a minute: they are listed whole.
+        parts = [prefix] if folders is None or keep is _nothing else [f"{prefix}/{each}" for each in folders]
+        old = (stored for part in parts for stored in store.keys(part) if stored.put_at < before)
         for batch in _batches(old):
             kept = keep(session, [stored.key for stored in batch])
             yield [stored for stored in batch if stored.key not in kept]

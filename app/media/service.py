@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from itertools import product
+from itertools import chain, product
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -394,13 +394,15 @@ def swept_before(session: Session, *, now: dt.datetime) -> dt.datetime:
     return min(now - UNCLAIMED_FOR, spared) if spared else now - UNCLAIMED_FOR
 
 
-def sweep(session: Session, media: Media, *, now: dt.datetime) -> int:
+def sweep(session: Session, media: Media, *, now: dt.datetime, folders: Sequence[str] | None = None) -> int:
     """Delete stored objects that no row refers to, of before ``swept_before``; give their number. Runs after a commit.
+
+    Without ``folders`` the whole store is listed; ``orphans.folders_of_hour`` gives those of an hour.
 
     Safe beside an ``accept`` of the same bytes: that puts the object again, which renews its time, before its row is
     written; the store looks at the time and deletes in one step, so that it either spares the object or deletes it
     before the put, which then stores it anew.
     """
     before = swept_before(session, now=now)
-    found = (stored for batch in orphans.find(session, media.store, before=before) for stored in batch)
+    found = chain.from_iterable(orphans.find(session, media.store, before=before, folders=folders))
     return sum(media.store.delete(stored.key, unless_put_since=before) for stored in found)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as SessionType
 from app.db import Reading, Session, utcnow
 from app.errors import Problem
 from app.jobs import PATIENT, enqueue, queue
-from app.media import masking, queries, service, spool, uploads
+from app.media import masking, orphans, queries, service, spool, uploads
 from app.media.errors import PhotoTooLarge, StoreUnavailable, UnreadablePhoto, UploadDiffers
 from app.media.models import DirectUpload, UploadState
 from app.media.probe import TooSlow, Undecodable
@@ -135,13 +135,17 @@ def _noting(photo_id: UUID, note: Callable[[SessionType, UUID, str], None], said
 
 @queue.periodic(cron="17 * * * *")
 @queue.task(name="media.sweep", queueing_lock="media.sweep")
-def sweep(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
-    """Remove photos that nobody claimed and bytes that nobody refers to."""
+def sweep(timestamp: int) -> None:
+    """Remove photos that nobody claimed and bytes that nobody refers to: each hour a part of the store, all in a day.
+
+    ``timestamp`` is when the job was due, in seconds of Unix time; its hour (UTC) chooses the part.
+    """
+    folders = orphans.folders_of_hour(timestamp // 3600 % 24)
     with Session.begin() as session:
         forgotten = service.forget_unclaimed(session, now=utcnow())
         ended = uploads.end_awaiting(session, now=utcnow())
     with Reading() as session:
-        deleted = service.sweep(session, service.current(), now=utcnow())
+        deleted = service.sweep(session, service.current(), now=utcnow(), folders=folders)
         before = service.swept_before(session, now=utcnow())
         deleted += uploads.sweep_uploads(session, service.current(), before=before)
     with Session.begin() as session:

@@ -321,6 +321,7 @@ def test_after_a_restore_what_came_since_is_told_and_kept_however_old(
         os.utime(path, (put_at, put_at))
     session.add(Restore(id=uuid4(), at=moment, earliest=moment, latest=moment, began_at=utcnow(), ended_at=None))
     session.flush()
+    let_server_forget()
 
     told = run("--no-repair", "--unknown", str(tmp_path / "unknown.txt")).output
     removed = run("--repair").output

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -15,7 +16,7 @@ from app.media.errors import DecoderUnavailable, StoreUnavailable
 from app.media.models import Photo
 from app.media.probe import Prober, TooSlow
 from app.media.service import Media, Upload
-from app.media.store import FolderStore, rendition_key
+from app.media.store import FolderStore, Stored, original_key, rendition_key
 from tests.media.pictures import encode, quarters
 
 NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
@@ -141,8 +142,59 @@ def test_the_sweep_forgets_photos_and_then_their_bytes(
     path = tmp_path / "media" / photo.key
     os.utime(path, (NOW.timestamp(), NOW.timestamp()))
 
-    tasks.sweep(0)
+    for hour in range(24):
+        tasks.sweep(hour * 3600)
 
     session.expire_all()
     assert session.get(Photo, photo_id) is None
     assert list(configured.store.keys("originals")) == []
+
+
+class Listing(FolderStore):
+    """A folder that notes what is listed of it."""
+
+    listed: list[str]
+
+    def keys(self, prefix: str) -> Iterator[Stored]:
+        self.listed.append(prefix)
+        return super().keys(prefix)
+
+
+def test_an_hour_lists_a_part_of_the_store_and_a_day_each_part_once(
+    session: Session,  # bound to it
+    configured: Media,
+    tmp_path: Path,
+) -> None:
+    store = Listing(tmp_path / "media")
+    store.listed = []
+    service.configure(replace(configured, store=store))
+
+    tasks.sweep(5 * 3600 + 17 * 60)
+    of_an_hour = [each for each in store.listed if each.startswith("originals")]
+    for hour in set(range(24)) - {5}:
+        tasks.sweep(hour * 3600)
+
+    assert len(of_an_hour) == 11
+    for prefix in ("originals", "renditions", "pairs"):
+        listed = [each for each in store.listed if each.startswith(prefix)]
+        assert sorted(listed) == [f"{prefix}/{number:02x}" for number in range(256)]
+
+
+def test_an_orphan_is_swept_in_the_hour_of_its_folder_and_in_no_other(
+    session: Session,  # bound to it
+    configured: Media,
+    tmp_path: Path,
+) -> None:
+    digest = "ff" * 32
+    keys = [original_key(digest), rendition_key(digest, 320)]
+    for key in keys:
+        configured.store.put(key, b"bytes")
+        os.utime(tmp_path / "media" / key, (NOW.timestamp(), NOW.timestamp()))
+
+    for hour in range(23):
+        tasks.sweep(hour * 3600)
+    before = [configured.store.exists(key) for key in keys]
+    tasks.sweep(23 * 3600)
+
+    assert before == [True, True]
+    assert [configured.store.exists(key) for key in keys] == [False, False]
