@@ -50,8 +50,10 @@ ESSENTIAL = {
 # What README asks for before anything else, and what the set-up installs.
 ASKED_FOR = {"git", "make", "python3", "curl"}
 SET_UP = {"createdb", "pg_dump", "pg_restore", "psql"}
+# What `make install` puts into /usr/local/bin.
+INSTALLED = {"suishoupai"} & {path.name for path in (ROOT / "deploy").iterdir()}
 ADMINISTRATOR = {"apt-get", "chown", "chmod", "su", "sudo", "systemctl", "useradd", "runuser"}
-KNOWN = BUILT_IN | ESSENTIAL | ASKED_FOR | SET_UP | ADMINISTRATOR
+KNOWN = BUILT_IN | ESSENTIAL | ASKED_FOR | SET_UP | INSTALLED | ADMINISTRATOR
 
 _BLOCK = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"^\w+=(?:\"[^\"]*\"|'[^']*'|\S*)\s*")
