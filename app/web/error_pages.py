@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.api.errors import ErrorPages, status_and_headers
+from app.api.guard import READING
 from app.errors import NotFound, Problem, TooLarge, Unavailable
 from app.web import words
 from app.web.texts import TEXTS
@@ -20,7 +21,7 @@ from app.web.visit import begin_visit
 ShowAgain = Callable[[Problem], AnyResponse | str]
 
 # Of the routes of the pages, those whose answers programs read.
-_PROGRAMS = ("web.static", "web.feeds.", "web.sitemaps.", "web.open_data.file", "web.open_data.index")
+_PROGRAMS = ("web.static", "web.icons.", "web.feeds.", "web.sitemaps.", "web.open_data.file", "web.open_data.index")
 _WRONG_METHOD, _OUR_FAULT = 405, 500
 _SPEAKING: dict[int, type[Problem]] = {kind.status: kind for kind in (TooLarge, Unavailable)}
 
@@ -53,18 +54,38 @@ def render(error: Exception, answer: Response) -> Response:
 
 
 def _body(error: Exception, status: int) -> AnyResponse | str:
-    if isinstance(error, NotFound) or status == NotFound.status:
-        return render_template("missing.html")
     show_again: ShowAgain | None = g.get("show_again")
-    if isinstance(error, Problem) and show_again:
+    if show_again and isinstance(error, Problem) and not isinstance(error, NotFound):
         return show_again(error)
-    return render_template("sorry.html", says=_explain(error, status))
+    return show_error(status, _explain(error, status))
+
+
+def show_error(status: int, says: str, *, then: str = "") -> str:
+    """Show what happened, what is safe, and the one thing to do; ``then`` is where else than to the start it leads."""
+    titles = {
+        NotFound.status: words.say("not_found_title"),
+        _WRONG_METHOD: words.say("wrong_method_title"),
+        Unavailable.status: words.say("unavailable_title"),
+    }
+    title = titles.get(status) or words.say("sorry_title")
+    return render_template("error.html", status=status, title=title, says=says, safe=_safe(status), then=then)
+
+
+def _safe(status: int) -> str:
+    """Say what of the resident's is safe; what a refusal says itself is not said twice."""
+    if request.method in READING:
+        return words.say("safe_reading")
+    return words.say("safe_sending") if status == _OUR_FAULT else ""
 
 
 def _explain(error: Exception, status: int) -> str:
     """Give what an error says to a resident; one of the database says that nothing was kept."""
+    if isinstance(error, NotFound) or status == NotFound.status:
+        return words.say("not_found")
     if isinstance(error, Problem):
         return words.explain(error)
+    if status == Unavailable.status and request.method in READING:
+        return words.say("unavailable_reading")
     if status in _SPEAKING:
         return words.explain(_SPEAKING[status]())
     if status == _WRONG_METHOD:

@@ -23,7 +23,7 @@ from app.publicmap.filters import Wanted
 from app.publicmap.grid import Period, Shown
 from app.reports.service.pair import public_pair
 from app.web import files
-from app.web.error_pages import show_again_by
+from app.web.error_pages import show_again_by, show_error
 from app.web.map_asked import again, read_asked
 from app.web.policy import allow_style
 from app.web.texts import TEXTS
@@ -140,4 +140,4 @@ def card(public_id: str) -> Response:
 def _list_problem(problem: Problem) -> str:
     """Say in plain words that a page of the list is not there, and where the map is."""
     says = say("map_no_page") if isinstance(problem, Unprocessable) else explain(problem)
-    return render_template("sorry.html", says=says, then=url_for("web.map.show", lang=g.language))
+    return show_error(problem.status, says, then=url_for("web.map.show", lang=g.language))

@@ -37,7 +37,17 @@ from app.reports.errors import KeyReused
 from app.reports.queries import POOR, Similar, find_similar, was_filed
 from app.reports.suggesting import Question
 from app.reports.views import show_thumbnail, show_track, version_of
-from app.web import data_routes, feed_routes, files, map_routes, sitemap_routes, telling_routes, words
+from app.web import (
+    data_routes,
+    feed_routes,
+    files,
+    icon_routes,
+    map_routes,
+    sitemap_routes,
+    telling_routes,
+    text_routes,
+    words,
+)
 from app.web.answers import Answer, Step, Thanks, stand, was_taken
 from app.web.catalogue import problem_kinds
 from app.web.draft import Draft, accept_each
@@ -56,12 +66,17 @@ blp.register_blueprint(map_routes.blp)
 blp.register_blueprint(feed_routes.blp)
 blp.register_blueprint(data_routes.blp)
 blp.register_blueprint(sitemap_routes.blp)
+blp.register_blueprint(text_routes.blp)
+blp.register_blueprint(icon_routes.blp)
+
+
+FILES = ("web.static", "web.icons.")
 
 
 @blp.before_request
 def begin() -> None:
-    """Find the language of the request and the city; a static file needs neither."""
-    if request.endpoint != "web.static":
+    """Find the language of the request and the city; a file needs neither."""
+    if not (request.endpoint or "").startswith(FILES):
         begin_visit()
 
 
@@ -77,6 +92,7 @@ def vocabulary() -> dict[str, Any]:
         "credit": words.credit,
         "explain": words.explain,
         "asset": files.asset,
+        "title_of": words.title_of,
     }
 
 

@@ -18,7 +18,10 @@ SECONDS = 3600
 ROBOTS = "User-agent: *\n" + "".join(
     f"Disallow: {path}\n" for path in ("/api/", "/track/", "/confirm/", "/end/", "/tiles/", "/data/")
 )
-PAGES = ("web.form", "web.map.show", "web.open_data.show", "web.problems")
+PAGES = (
+    *("web.form", "web.map.show", "web.open_data.show", "web.problems"),
+    *("web.texts.help_page", "web.texts.privacy", "web.texts.about"),
+)
 
 
 @blp.get("/robots.txt")

@@ -14,7 +14,7 @@ from app.api.fields import primary_language
 from app.catalogue.city import City
 from app.errors import Problem, Unprocessable
 from app.logs import request_id
-from app.web.texts import PROBLEMS, TEXTS
+from app.web.texts import PAGES, PROBLEMS, TEXTS
 from app.workorders.states import State
 
 # https://osmfoundation.org/wiki/Licence/Attribution_Guidelines
@@ -57,6 +57,11 @@ def choose_language(city: City) -> str:
 def say(key: str, **values: Any) -> str:
     """Give a text in the language of the request."""
     return TEXTS[g.language][key].format(**values)
+
+
+def title_of(page: str) -> str:
+    """Give the title of a page that only tells something."""
+    return PAGES[g.language][page].title
 
 
 def name_of(thing: Any, key: str = "name") -> str:

@@ -739,7 +739,7 @@ def test_without_the_database_a_page_asks_for_patience(app: Flask) -> None:
     page = app.test_client().get("/?lang=en")
 
     assert (page.status_code, page.mimetype) == (503, "text/html")
-    assert "Send again in a while" in page.text
+    assert "Try again in a while" in page.text
     assert page.headers["Retry-After"]
 
 
