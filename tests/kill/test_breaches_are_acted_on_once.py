@@ -148,10 +148,16 @@ def running_clocks() -> int:
         return session.scalars(select(func.count()).where(Deadline.next_at.is_not(None))).one()
 
 
+WAITING = (
+    "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND task_name = 'dispatch.clocks'"
+    " AND coalesce(scheduled_at, now()) <= now()"
+)
+
+
 def ask_again(clocks: Sequence[UUID]) -> None:
     """Let clocks fall due and ask for jobs where the workers have taken all that was asked for."""
     with Session() as session:
-        waiting = session.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"))
+        waiting = session.scalar(text(WAITING))
     if not waiting:
         let_fall_due(clocks)
         ask_for_jobs()
