@@ -24,7 +24,7 @@ ROUTES = (
     "app.notify.system_routes",
     "app.publicmap.routes",
 )
-PAGES = ("app.api.health", "app.web.routes")
+PAGES = ("app.api.health", "app.status.routes", "app.web.routes")
 UPLOAD_BYTES = 121 * 1024 * 1024  # six photos of 20 MB and the words around them
 
 
@@ -129,6 +129,7 @@ def _add_commands(app: Flask) -> None:
     from app.publicmap.cli import map_commands
     from app.rehome.cli import Rehoming
     from app.reports.queries import owners_of_photos
+    from app.status.cli import status_command
     from app.workorders.cli import audit
 
     media = media_commands(owners_of_photos)
@@ -147,6 +148,7 @@ def _add_commands(app: Flask) -> None:
         data,
         database,
         docs,
+        status_command,
         worker,
     ):
         app.cli.add_command(command)

@@ -34,6 +34,7 @@ MODULES = [
     "app.reports.tasks",
     "app.publicmap.tasks",
     "app.opendata.tasks",
+    "app.status.tasks",
     "app.upkeep",
 ]
 

@@ -22,6 +22,17 @@ class Outage(StrEnum):
     DISK_FULL = "disk full"
     AWAY = "away"
 
+    def explain(self) -> str:
+        """Return what the database does, as the rest of a sentence."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Outage.BUSY: "is too busy to answer",
+    Outage.READ_ONLY: "takes no writes: it is a standby, or read-only",
+    Outage.DISK_FULL: "has no room on its disk",
+    Outage.AWAY: "does not answer",
+}
 
 # The server gave up one transaction for the sake of the others; app/db.py has the limits of time.
 _BUSY = (

@@ -10,6 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.outages import Outage
+
 OK = "ok"
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 UPGRADE = "run `flask db upgrade`"
@@ -53,7 +55,7 @@ def check_schema(session: Session) -> str:
 
 def check_server(session: Session) -> str:
     """Check that this server takes writes."""
-    return "takes no writes: it is a standby, or read-only" if session.scalar(_READ_ONLY) else OK
+    return Outage.READ_ONLY.explain() if session.scalar(_READ_ONLY) else OK
 
 
 def write_probe(session: Session) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app.api.guard import public
 from app.api.problems import RETRY_SECONDS
 from app.db import Reading, Session
-from app.outages import Outage, outage_of
+from app.outages import outage_of
 from app.readiness import OK, check_schema, check_server, write_probe
 from app.silence import begin_budget
 
@@ -20,12 +20,6 @@ blp = Blueprint("health", __name__)
 
 WAIT_S = 5
 PROBE_SECONDS = 10
-WORDS = {
-    Outage.BUSY: "is too busy to answer",
-    Outage.READ_ONLY: "takes no writes: it is a standby, or read-only",
-    Outage.DISK_FULL: "has no room on its disk",
-    Outage.AWAY: "does not answer",
-}
 _CITY = text("SELECT max(number) FROM pack_versions")
 
 
@@ -64,7 +58,7 @@ def check_parts() -> dict[str, str]:
         outage = outage_of(error)
         if outage is None:
             raise
-        return {"database": WORDS[outage]}
+        return {"database": outage.explain()}
     return {"database": OK, "schema": OK, "city": OK} | parts
 
 

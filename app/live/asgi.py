@@ -27,6 +27,7 @@ from app.live.frames import Position, retry
 from app.live.hub import Hub, may_listen
 from app.live.streams import ReporterStream, StaffStream, Stream
 from app.logs import request_id
+from app.readiness import OK, check_schema
 from app.reports.errors import NoSuchReport
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,9 @@ class Live:
             body = {"status": "ok", "streams": len(self._hub.streams), "listens": self._hub.listens}
             await _answer(send, 200, json.dumps(body).encode(), [(b"content-type", b"application/json")])
             return None
+        if request.path == "/readyz":
+            await self._answer_ready(send)
+            return None
         track = _TRACK.fullmatch(request.path)
         if track is None and request.path != _STAFF:
             raise NotFound("There are two streams: /api/v1/track/{secret}/events and /api/v1/events.")
@@ -102,6 +106,16 @@ class Live:
             raise refusal
         self._require_room(request)
         return await (self._of_reporter(request, track[1]) if track else self._of_staff(request))
+
+    async def _answer_ready(self, send: Send) -> None:
+        """Tell whether this process can serve streams: it hears what is new, and can read the past."""
+        parts = {
+            "listens": OK if self._hub.listens else "not yet, or not any more",
+            "schema": await self._read(check_schema),
+        }
+        ready = all(state == OK for state in parts.values())
+        body = json.dumps({"status": OK if ready else "not ready", **parts}).encode()
+        await _answer(send, 200 if ready else 503, body, [(b"content-type", b"application/json")])
 
     async def _of_reporter(self, request: Request, secret: str) -> Stream:
         found = await self._read(queries.find_report_link, secret)

@@ -248,6 +248,7 @@ def test_streams_live_through_the_death_of_the_database(live: Live, cluster: Clu
     note(work_order_id, "before")
     assert words(client, 1) == ["before"]
     assert desk.next() is not None
+    ready = live.open("/readyz")
 
     # The cluster is shared with the other tests: this database alone goes away.
     name = make_url(committed.database_url).database
@@ -255,13 +256,14 @@ def test_streams_live_through_the_death_of_the_database(live: Live, cluster: Clu
     cluster.psql(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
     cluster.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
     live.wait(listens=False, streams=2)
-    refused = live.follow(secret)
+    refused, unready = live.follow(secret), live.open("/readyz")
     cluster.psql(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
     note(work_order_id, "while nobody listens")
     live.wait(listens=True, streams=2)
     note(work_order_id, "after")
     note(work_order_id, "the end")
 
+    assert (ready.answer.status, unready.answer.status) == (200, 503)
     assert refused.answer.status == 503
     assert refused.answer.headers["Retry-After"] == "5"
     for each in (client, desk):
