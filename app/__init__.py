@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from flask import Flask
     from sqlalchemy.engine import Engine
 
@@ -80,6 +82,7 @@ def _create_app(settings: Settings) -> Flask:
     app.extensions["authenticator"] = _authenticate
     app.extensions["clock"] = utcnow
     app.extensions["check_upload"] = check_size
+    app.extensions["check_store"] = _check_store
     errors.install(app)
     edge.install(app, trusted_proxies=settings.trusted_proxies, live_url=settings.live_url)
     query.install(app)
@@ -113,6 +116,15 @@ def _authenticate(token: str) -> Any:
 
     with Reading() as session:
         return find_person(session, token, now=utcnow())
+
+
+def _check_store(store_id: UUID) -> str:
+    """Return why web cannot serve with its store of photos; one that is away or full keeps photos alone from it."""
+    from app.media import service as media
+    from app.media.marker import check_store
+
+    state = check_store(media.current().store, store_id)
+    return "" if state.usable else state.fault
 
 
 def _add_commands(app: Flask) -> None:

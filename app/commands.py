@@ -11,12 +11,17 @@ from alembic import command
 from alembic.config import Config
 from flask import current_app
 from flask.cli import AppGroup, FlaskGroup, with_appcontext
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session as OwnerSession
 
 from app.config import Settings
-from app.db import JOBS, connect
+from app.db import JOBS, Reading, Session, connect, utcnow
 from app.errors import SettingsFault
+from app.installation import accept_key, find_installation, require_same_key
 from app.jobs import run_worker
 from app.media import service as media
+from app.media.errors import StoreUnavailable
+from app.media.marker import check_store, mark_store
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,7 +61,21 @@ def alembic_config(settings: Settings) -> Config:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Bring the database to a revision, the newest unless one is named, and grant the application its rights."""
-    command.upgrade(alembic_config(current_app.config["SETTINGS"]), revision)
+    settings: Settings = current_app.config["SETTINGS"]
+    command.upgrade(alembic_config(settings), revision)
+    _mark_store()
+
+
+def _mark_store() -> None:
+    """Mark the store of photos as that of this database, where none is marked; say so where that cannot be done."""
+    try:
+        with Session.begin() as session:
+            if mark_store(session, media.current().store, now=utcnow()):
+                return
+    except StoreUnavailable:
+        click.echo("The store of photos does not answer and is not marked. When it does: flask media mark", err=True)
+        return
+    click.echo("The store has photos of another database. If that is as it should be: flask media mark", err=True)
 
 
 @database.command("downgrade")
@@ -97,6 +116,30 @@ def prepare_command(
     return prepare
 
 
+@database.command("accept-key")
+@click.confirmation_option(prompt="What was encrypted under the SECRET_KEY of before is lost. Go on?")
+def accept_secret_key() -> None:
+    """Accept the SECRET_KEY of the settings in place of the one that the database was set up with, which is lost."""
+    settings: Settings = current_app.config["SETTINGS"]
+    engine = create_engine(settings.database_owner_url)
+    with engine.begin() as connection, OwnerSession(connection) as session:
+        accept_key(session, settings)
+        session.flush()
+    engine.dispose()
+    click.echo("Accepted. Contacts, second factors and links of before cannot be read any more.")
+
+
+def require_usable(settings: Settings) -> None:
+    """Raise SettingsFault where key or store are not those of the database: jobs would do harm."""
+    with Reading() as session:
+        require_same_key(session, settings)
+        installation = find_installation(session)
+    if installation is not None and installation.store_marked_at is not None:
+        state = check_store(media.current().store, installation.store_id)
+        if not state.usable:
+            raise SettingsFault(f"The store of photos {state.fault}.")
+
+
 @click.command("worker")
 @with_appcontext
 def worker() -> None:
@@ -105,7 +148,7 @@ def worker() -> None:
     # The engine that was made for answering people has connected to nothing yet; jobs may take longer.
     current_app.extensions["engine"] = connect(settings, JOBS)
     media.configure(media.open_media(settings, for_jobs=True))
-    run_worker(settings)
+    run_worker(settings, before=lambda: require_usable(settings))
 
 
 @click.command("docs")

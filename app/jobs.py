@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import logging
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
@@ -83,20 +84,21 @@ def retry_failed(session: Session, name: str, *, most: int, limit: int) -> int:
     return len(session.scalars(_RETRY, {"name": name, "most": most, "limit": limit}).all())
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, *, before: Callable[[], None]) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end.
 
-    A worker that lost its database waits for it and goes on.
+    A worker that lost its database waits for it and goes on. ``before`` is called each time that it begins, and may
+    raise SettingsFault.
     """
-    asyncio.run(_work_until_told(settings))
+    asyncio.run(_work_until_told(settings, before))
 
 
-async def _work_until_told(settings: Settings) -> None:
+async def _work_until_told(settings: Settings, before: Callable[[], None]) -> None:
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     while not told.is_set():
-        work = asyncio.create_task(_work(settings))
+        work = asyncio.create_task(_work(settings, before))
         waiting = asyncio.create_task(told.wait())
         await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
         # Cancelling is how procrastinate is asked to end what it does and begin nothing more.
@@ -110,7 +112,8 @@ async def _work_until_told(settings: Settings) -> None:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, before: Callable[[], None]) -> None:
+    await asyncio.to_thread(before)
     url = make_url(settings.database_url).set(drivername="postgresql").update_query_dict(KEEPALIVES)
     conninfo = url.render_as_string(hide_password=False)
     connector = PsycopgConnector(conninfo=conninfo, max_size=settings.worker_concurrency + 2)

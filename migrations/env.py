@@ -8,11 +8,14 @@ from typing import Any
 from alembic import context
 from geoalchemy2 import alembic_helpers
 from sqlalchemy import Connection, TypeDecorator, create_engine, make_url, text
+from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import Base
+from app.installation import record_installation, require_same_key
 
 MODELS = (
+    "app.installation",
     "app.api.ratelimit",
     "app.restores",
     "app.geo.models",
@@ -89,6 +92,7 @@ RIGHTS = {
     "tokens":            "INSERT, UPDATE",
     "rate_counts":       "INSERT, UPDATE, DELETE",
     "restores":          "INSERT, UPDATE",
+    "installation":      "INSERT, UPDATE (store_marked_at)",
 }
 # fmt: on
 # The job queue's tables are its library's own affair.
@@ -134,6 +138,8 @@ def run(connection: Connection, settings: Settings) -> None:
     """Run the migrations, each in its own transaction, then grant."""
     for module in MODELS:
         importlib.import_module(module)
+    with Session(connection) as session:
+        require_same_key(session, settings)
     connection.execute(text("SET lock_timeout = '10s'"))
     connection.commit()
     context.configure(
@@ -149,6 +155,8 @@ def run(connection: Connection, settings: Settings) -> None:
         context.run_migrations()
     connection.commit()
     grant(connection, settings)
+    with Session(connection) as session, session.begin():
+        record_installation(session, settings)
     connection.commit()
 
 

@@ -53,6 +53,8 @@ REFUSED = (
     "DELETE FROM assets",
     "DELETE FROM staff",
     "DELETE FROM tokens",
+    "UPDATE installation SET key_check = ''",
+    "DELETE FROM installation",
     "INSERT INTO alembic_version VALUES ('x')",
     "UPDATE alembic_version SET version_num = 'x'",
     "DELETE FROM alembic_version",

@@ -7,10 +7,12 @@ import time
 
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
+from sqlalchemy.orm import Session as SessionType
 
 from app.api.guard import public
 from app.api.problems import RETRY_SECONDS
 from app.db import Reading, Session
+from app.installation import OTHER_KEY, Installation, find_installation, has_other_key
 from app.outages import outage_of
 from app.readiness import OK, check_schema, check_server, write_probe
 from app.silence import begin_budget
@@ -20,6 +22,7 @@ blp = Blueprint("health", __name__)
 
 WAIT_S = 5
 PROBE_SECONDS = 10
+STORE_SECONDS = 30
 _CITY = text("SELECT max(number) FROM pack_versions")
 
 
@@ -50,8 +53,8 @@ def check_parts() -> dict[str, str]:
     try:
         with Reading() as session:
             parts = {"database": check_server(session), "schema": check_schema(session)}
-            if parts["schema"] == OK and session.scalar(_CITY) is None:
-                parts["city"] = "none is loaded: run `flask city load PATH`"
+            if parts["schema"] == OK:
+                parts |= _check_contents(session)
         if parts["database"] == OK:
             _write_now_and_then()
     except Exception as error:
@@ -59,7 +62,30 @@ def check_parts() -> dict[str, str]:
         if outage is None:
             raise
         return {"database": outage.explain()}
-    return {"database": OK, "schema": OK, "city": OK} | parts
+    return parts
+
+
+def _check_contents(session: SessionType) -> dict[str, str]:
+    """Check what the database was set up with: the city, the secret key, the store of photos."""
+    city = session.scalar(_CITY)
+    other_key = has_other_key(session, current_app.config["SETTINGS"])
+    return {
+        "city": OK if city else "none is loaded: run `flask city load PATH`",
+        "key": OTHER_KEY if other_key else OK,
+        "store": _check_store(find_installation(session)),
+    }
+
+
+def _check_store(installation: Installation | None) -> str:
+    """Check the store of photos, unless this process did so a while ago."""
+    if installation is None or installation.store_marked_at is None:
+        return OK
+    now = time.monotonic()
+    until, state = current_app.extensions.get("store_state", (0.0, ""))
+    if now >= until:
+        state = current_app.extensions["check_store"](installation.store_id)
+        current_app.extensions["store_state"] = (now + STORE_SECONDS, state)
+    return state or OK
 
 
 def _write_now_and_then() -> None:

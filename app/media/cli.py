@@ -1,4 +1,4 @@
-"""Commands of photos: ``flask media doctor``."""
+"""Commands of photos: ``flask media doctor``, ``flask media mark``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.console import Commands, progress_bar
 from app.db import Reading, Session, utcnow
 from app.media import doctor, orphans, service, states
 from app.media.doctor import Finding, Ill
+from app.media.marker import mark_store
 from app.media.states import State
 
 # Tells of photos to whom they belong, in words: photos know nothing of reports.
@@ -45,6 +46,13 @@ class Walk:
 def media_commands(owners: Owners) -> Commands:
     """Make the commands of photos; ``owners`` says to what report or work order a photo belongs."""
     media = Commands("media", help="The pictures of reports and repairs.")
+
+    @media.command("mark")
+    def mark() -> None:
+        """Mark the store that the settings name as the one of this database, after a move or a restore."""
+        with Session.begin() as session:
+            mark_store(session, service.current().store, now=utcnow(), take_over=True)
+        click.echo("Marked.")
 
     @media.command("doctor")
     @click.option("--deep", is_flag=True, help="Read all that is stored: originals are compared by SHA-256.")

@@ -13,6 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db import Reading
+from app.installation import OTHER_KEY, find_installation, has_other_key
+from app.media import service as media
+from app.media.marker import check_store
 from app.outages import outage_of
 from app.readiness import OK, check_schema
 from app.status.queries import (
@@ -104,12 +107,24 @@ def take_status(settings: Settings) -> tuple[Status | None, list[Alarm]]:
             if schema != OK:
                 return None, [Alarm("schema", schema)]
             status = read_status(session, settings)
+            contents = list(_contents_alarms(session, settings))
     except Exception as error:
         outage = outage_of(error)
         if outage is None:
             raise
         return None, [Alarm("database", f"the database {outage.explain()}")]
-    return status, status.alarms()
+    return status, [*contents, *status.alarms()]
+
+
+def _contents_alarms(session: Session, settings: Settings) -> Iterator[Alarm]:
+    """Return what is wrong with the secret key and the store of photos."""
+    if has_other_key(session, settings):
+        yield Alarm("key", OTHER_KEY)
+    installation = find_installation(session)
+    if installation is not None and installation.store_marked_at is not None:
+        state = check_store(media.current().store, installation.store_id)
+        if state.fault:
+            yield Alarm("store", f"the store of photos {state.fault}")
 
 
 def as_json(status: Status | None, alarms: list[Alarm]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from app import db
 from app.config import Settings
 from app.readiness import code_revisions, is_new_enough
 
-READY = {"status": "ok", "database": "ok", "schema": "ok", "city": "ok"}
+READY = {"status": "ok", "database": "ok", "schema": "ok", "city": "ok", "key": "ok", "store": "ok"}
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_the_worker_works_with_its_own_limits(app: Flask, committed: Settings, m
     seen: list[list[str]] = []
     monkeypatch.setitem(app.config, "SETTINGS", committed)
     monkeypatch.setitem(app.extensions, "engine", app.extensions["engine"])
-    monkeypatch.setattr(commands, "run_worker", lambda _: seen.append(shown(app.extensions["engine"])))
+    monkeypatch.setattr(commands, "run_worker", lambda _, **__: seen.append(shown(app.extensions["engine"])))
 
     answer = app.test_cli_runner().invoke(commands.worker)
     app.extensions["engine"].dispose()
