@@ -132,6 +132,7 @@ def _add_commands(app: Flask) -> None:
     from app.assets.packs import AssetPart
     from app.catalogue.cli import city_commands
     from app.commands import database, docs, prepare_command, worker
+    from app.console import in_one_line
     from app.dispatch.cli import dispatch
     from app.duplicates.cli import duplicates
     from app.history.cli import load_history
@@ -163,4 +164,4 @@ def _add_commands(app: Flask) -> None:
         status_command,
         worker,
     ):
-        app.cli.add_command(command)
+        app.cli.add_command(in_one_line(command))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from alembic import command
 from alembic.config import Config
 from flask import current_app
 from flask.cli import AppGroup, FlaskGroup, with_appcontext
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session as OwnerSession
 
 from app.config import Settings
+from app.conninfo import connection_parameters
 from app.db import JOBS, Reading, Session, connect, utcnow
 from app.errors import SettingsFault
 from app.installation import accept_key, find_installation, require_same_key
@@ -24,6 +28,8 @@ from app.media.errors import StoreUnavailable
 from app.media.marker import check_store, mark_store
 
 ROOT = Path(__file__).parents[1]
+LOCK_TRIES = 60
+LOCK_PAUSE_S = 4
 
 database = AppGroup("db", help="The database's migrations.")
 
@@ -62,7 +68,7 @@ def alembic_config(settings: Settings) -> Config:
 def upgrade(revision: str) -> None:
     """Bring the database to a revision, the newest unless one is named, and grant the application its rights."""
     settings: Settings = current_app.config["SETTINGS"]
-    command.upgrade(alembic_config(settings), revision)
+    _migrate(settings, revision)
     _mark_store()
 
 
@@ -76,6 +82,20 @@ def _mark_store() -> None:
         click.echo("The store of photos does not answer and is not marked. When it does: flask media mark", err=True)
         return
     click.echo("The store has photos of another database. If that is as it should be: flask media mark", err=True)
+
+
+def _migrate(settings: Settings, revision: str) -> None:
+    """Run the migrations. One that meets a lock gives up at once and is tried again: nobody queues behind it."""
+    for attempt in range(1, LOCK_TRIES + 1):
+        try:
+            command.upgrade(alembic_config(settings), revision)
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable) or attempt == LOCK_TRIES:
+                raise
+            click.echo(f"A table is in use; trying again ({attempt} of {LOCK_TRIES})", err=True)
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return
 
 
 @database.command("downgrade")
@@ -121,7 +141,8 @@ def prepare_command(
 def accept_secret_key() -> None:
     """Accept the SECRET_KEY of the settings in place of the one that the database was set up with, which is lost."""
     settings: Settings = current_app.config["SETTINGS"]
-    engine = create_engine(settings.database_owner_url)
+    url = settings.database_owner_url
+    engine = create_engine(url, connect_args=connection_parameters(url))
     with engine.begin() as connection, OwnerSession(connection) as session:
         accept_key(session, settings)
         session.flush()

@@ -15,12 +15,13 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Enum, Index, MetaData, Text, create_engine, event, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.engine import Engine, ExceptionContext, make_url
+from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, sessionmaker
 from sqlalchemy.orm import Session as SessionType
 from uuid_utils.compat import uuid7
 
 from app.config import Settings
+from app.conninfo import connection_parameters
 from app.outages import Outage, outage_of
 from app.silence import limit_silence, wait_for_ever
 
@@ -112,23 +113,15 @@ class Limits:
 WEB = Limits(lock_s=5, statement_s=30, idle_s=60, silence_s=35)
 JOBS = Limits(lock_s=60, statement_s=600, idle_s=600, silence_s=660)
 
-# A peer that has gone without a word (a failover, a cut cable) is noticed within a minute. libpq's names; the last
-# one is in milliseconds and holds while something is under way, when keepalives are not sent.
-KEEPALIVES = {
-    "keepalives": "1",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "60000",
-}
-
 
 def connect(settings: Settings, limits: Limits = WEB) -> Engine:
     """Make the engine of this process and bind the session factories to it.
 
     ``limits`` hold for every connection; options that DATABASE_URL itself brings win over them.
     """
-    own = make_url(settings.database_url).query.get("options", "")
+    parameters = connection_parameters(settings.database_url, application_name="suishoupai")
+    # The last word of an option wins.
+    parameters["options"] = f"{limits.as_options()} {parameters.get('options', '')}".strip()
     engine = create_engine(
         settings.database_url,
         pool_size=settings.database_pool,
@@ -137,12 +130,7 @@ def connect(settings: Settings, limits: Limits = WEB) -> Engine:
         pool_timeout=10,
         # What residents write must not reach the logs by way of an error.
         hide_parameters=True,
-        connect_args={
-            "connect_timeout": 5,
-            "application_name": "suishoupai",
-            "options": f"{limits.as_options()} {own}".strip(),
-            **KEEPALIVES,
-        },
+        connect_args=parameters,
     )
     event.listen(engine, "handle_error", _leave_read_only_server)
     limit_silence(engine, limits.silence_s)

@@ -15,11 +15,10 @@ from typing import Any
 
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db import KEEPALIVES
+from app.conninfo import conninfo
 
 log = logging.getLogger(__name__)
 
@@ -114,9 +113,8 @@ async def _work_until_told(settings: Settings, before: Callable[[], None]) -> No
 
 async def _work(settings: Settings, before: Callable[[], None]) -> None:
     await asyncio.to_thread(before)
-    url = make_url(settings.database_url).set(drivername="postgresql").update_query_dict(KEEPALIVES)
-    conninfo = url.render_as_string(hide_password=False)
-    connector = PsycopgConnector(conninfo=conninfo, max_size=settings.worker_concurrency + 2)
+    reached = conninfo(settings.database_url, application_name="suishoupai worker")
+    connector = PsycopgConnector(conninfo=reached, max_size=settings.worker_concurrency + 2)
     with queue.replace_connector(connector):
         async with queue.open_async():
             await queue.run_worker_async(

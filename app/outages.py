@@ -5,6 +5,7 @@ The cause is what psycopg raised, whoever wrapped it: SQLAlchemy, procrastinate,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 
@@ -43,6 +44,8 @@ _BUSY = (
     codes.IdleInTransactionSessionTimeout,
     codes.TransactionTimeout,
 )
+# libpq's own words where no host meets ``target_session_attrs=read-write``: they have no code.
+_NOT_PRIMARY = re.compile(r"session is read-only|server is in hot standby mode")
 # Sent again it would fail again: the statement is too large for any server.
 _PERMANENT = (codes.ProgramLimitExceeded, codes.StatementTooComplex, codes.TooManyColumns, codes.TooManyArguments)
 _KINDS: tuple[tuple[tuple[type[Exception], ...], Outage | None], ...] = (
@@ -56,7 +59,10 @@ _KINDS: tuple[tuple[tuple[type[Exception], ...], Outage | None], ...] = (
 
 def outage_of(error: BaseException) -> Outage | None:
     """Return why the database failed, or None where the failure is a fault of ours and would happen again."""
-    for cause in reversed(list(_causes(error))):
+    causes = list(_causes(error))
+    if any(_NOT_PRIMARY.search(str(cause)) for cause in causes if isinstance(cause, psycopg.OperationalError)):
+        return Outage.READ_ONLY
+    for cause in reversed(causes):
         for kinds, outage in _KINDS:
             if isinstance(cause, kinds):
                 return outage

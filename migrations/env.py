@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TypeDecorator, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.conninfo import connection_parameters
 from app.db import Base
 from app.installation import record_installation, require_same_key
 
@@ -140,7 +141,8 @@ def run(connection: Connection, settings: Settings) -> None:
         importlib.import_module(module)
     with Session(connection) as session:
         require_same_key(session, settings)
-    connection.execute(text("SET lock_timeout = '10s'"))
+    # Short: whoever comes after a statement that waits for a lock waits behind it. `flask db upgrade` tries again.
+    connection.execute(text("SET lock_timeout = '1s'"))
     connection.commit()
     context.configure(
         connection=connection,
@@ -167,7 +169,7 @@ def main() -> None:
     if given is not None:
         run(given, settings)
         return
-    engine = create_engine(settings.database_owner_url)
+    engine = create_engine(settings.database_owner_url, connect_args=connection_parameters(settings.database_owner_url))
     with engine.connect() as connection:
         run(connection, settings)
     engine.dispose()

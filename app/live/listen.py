@@ -7,11 +7,11 @@ import datetime as dt
 import logging
 
 import psycopg
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.db import KEEPALIVES, utcnow
+from app.conninfo import conninfo
+from app.db import utcnow
 from app.live.hub import Hub
 from app.workorders.timeline import CHANNEL
 
@@ -43,6 +43,5 @@ async def listen(settings: Settings, hub: Hub) -> None:
 
 
 async def _connect(settings: Settings) -> psycopg.AsyncConnection[object]:
-    url = make_url(settings.database_url).set(drivername="postgresql").update_query_dict(KEEPALIVES)
-    conninfo = url.update_query_dict({"connect_timeout": "5", "application_name": "suishoupai live"})
-    return await psycopg.AsyncConnection.connect(conninfo.render_as_string(hide_password=False), autocommit=True)
+    reached = conninfo(settings.database_url, application_name="suishoupai live")
+    return await psycopg.AsyncConnection.connect(reached, autocommit=True)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app import commands, db
 from app.catalogue import cli
 from app.config import Settings
+from app.conninfo import KEEPALIVES
 from app.db import JOBS, WEB, Limits
 from app.media import service as media
 from app.media.service import Upload
@@ -77,7 +78,7 @@ def test_a_peer_that_has_gone_is_noticed(connect: Connect) -> None:
     with connect(WEB).connect() as connection:
         parameters = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
 
-    assert parameters.items() >= db.KEEPALIVES.items()
+    assert parameters.items() >= KEEPALIVES.items()
 
 
 def test_the_worker_works_with_its_own_limits(app: Flask, committed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
