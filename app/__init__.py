@@ -64,7 +64,7 @@ def _create_offline_app(fault: SettingsFault) -> Flask:
 
 
 def _create_app(settings: Settings) -> Flask:
-    from app.api import blueprint, edge, errors, query
+    from app.api import blueprint, compression, edge, errors, query
     from app.db import utcnow
     from app.logs import start_logs
     from app.media.service import check_size
@@ -86,6 +86,7 @@ def _create_app(settings: Settings) -> Flask:
     errors.install(app)
     edge.install(app, trusted_proxies=settings.trusted_proxies, live_url=settings.live_url)
     query.install(app)
+    compression.install(app)
     api = blueprint.make_api(app)
     for name in ROUTES:
         api.register_blueprint(importlib.import_module(name).blp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import mimetypes
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from flask import Response, request, url_for
 
+from app.api import compression
 from app.web.policy import allow_style
 
 HERE = Path(__file__).parent
@@ -25,6 +27,8 @@ _TEMPLATES = b"".join(path.read_bytes() for path in sorted((HERE / "templates").
 # What a page looks like beside its content: a new release must not be answered by 304.
 RELEASE = hashlib.sha256(_TEMPLATES + repr(sorted(VERSIONS.items())).encode()).hexdigest()[:10]
 BUILD = "build"
+# The best first.
+_ENDINGS = {"br": ".br", "gzip": ".gz"}
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -54,7 +58,38 @@ def set_caching(response: Response) -> Response:
             response.headers["Cache-Control"] = _FOR_A_YEAR
         if built:
             allow_style(response)
-        return response
+        return _pack(response, name)
     response.headers.setdefault("Cache-Control", "private, no-cache")
     response.vary.add("Accept-Language")
     return response
+
+
+def _pack(response: Response, name: str) -> Response:
+    """Send a static file compressed where the client takes that: as the build has left it, else by gzip."""
+    if response.mimetype not in compression.KINDS:
+        return response
+    response.vary.add("Accept-Encoding")
+    if response.status_code != 200:  # noqa: PLR2004  # a part or nothing is sent of the file as it is
+        return response
+    packed = next(
+        (found for coding in _ENDINGS if compression.takes(coding) and (found := _packed(name, coding))), None
+    )
+    if packed:
+        response.close()
+        response.direct_passthrough = False
+        compression.encode(response, *packed)
+        response.headers.pop("Accept-Ranges", None)
+    return response
+
+
+@cache
+def _packed(name: str, coding: str) -> tuple[bytes, str] | None:
+    """Give a static file in a coding; None where it is small, or the build made none of it."""
+    path = HERE / "static" / name
+    made = path.with_name(path.name + _ENDINGS[coding])
+    if made.is_file():
+        return made.read_bytes(), coding
+    content = path.read_bytes()
+    if coding != "gzip" or len(content) < compression.LEAST_BYTES:
+        return None
+    return gzip.compress(content, mtime=0), coding
