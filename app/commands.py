@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session as OwnerSession
 
 from app.config import Settings
 from app.conninfo import connection_parameters
-from app.db import JOBS, Reading, Session, connect, utcnow
+from app.db import JOBS, Reading, Session, connect, set_role_limits, utcnow
 from app.errors import SettingsFault
 from app.installation import accept_key, find_installation, require_same_key
 from app.jobs import run_worker
 from app.media import service as media
 from app.media.errors import StoreUnavailable
 from app.media.marker import check_store, mark_store
+from app.pooler import POOLED, is_pooled
 
 ROOT = Path(__file__).parents[1]
 LOCK_TRIES = 60
@@ -69,6 +70,8 @@ def upgrade(revision: str) -> None:
     """Bring the database to a revision, the newest unless one is named, and grant the application its rights."""
     settings: Settings = current_app.config["SETTINGS"]
     _migrate(settings, revision)
+    with Session.begin() as session:
+        set_role_limits(session)
     _mark_store()
 
 
@@ -153,6 +156,8 @@ def accept_secret_key() -> None:
 def require_usable(settings: Settings) -> None:
     """Raise SettingsFault where key or store are not those of the database: jobs would do harm."""
     with Reading() as session:
+        if is_pooled(session.connection().connection.driver_connection):
+            raise SettingsFault(POOLED)
         require_same_key(session, settings)
         installation = find_installation(session)
     if installation is not None and installation.store_marked_at is not None:
@@ -167,7 +172,7 @@ def worker() -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are finished first."""
     settings: Settings = current_app.config["SETTINGS"]
     # The engine that was made for answering people has connected to nothing yet; jobs may take longer.
-    current_app.extensions["engine"] = connect(settings, JOBS)
+    current_app.extensions["engine"] = connect(settings, JOBS, direct=True)
     media.configure(media.open_media(settings, for_jobs=True))
     run_worker(settings, before=lambda: require_usable(settings))
 

@@ -37,6 +37,7 @@ class Settings:
     secret_key: str = field(repr=False)
     media_root: Path
     database_owner_url: str = field(repr=False)
+    database_direct_url: str = field(default="", repr=False)
     public_url: str = "http://127.0.0.1:8000"
     live_url: str = ""
     live_streams: int = 10_000
@@ -71,6 +72,11 @@ class Settings:
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
     s3_secret_key: str = field(default="", repr=False)
+
+    @property
+    def direct_url(self) -> str:
+        """Return the URL of the server itself, for what does not work through a pooler."""
+        return self.database_direct_url or self.database_url
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -198,6 +204,7 @@ _REQUIRED = ("database_url", "secret_key", "media_root")
 _KINDS: dict[str, Callable[[str], object]] = {
     "database_url": _database_url,
     "database_owner_url": _database_url,
+    "database_direct_url": _database_url,
     "secret_key": str,
     "public_url": _address,
     "live_url": _address,

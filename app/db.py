@@ -23,6 +23,7 @@ from uuid_utils.compat import uuid7
 from app.config import Settings
 from app.conninfo import connection_parameters
 from app.outages import Outage, outage_of
+from app.pooler import Connector
 from app.silence import limit_silence, wait_for_ever
 
 NAMING = {
@@ -101,12 +102,17 @@ class Limits:
     idle_s: int
     silence_s: int
 
+    def as_settings(self) -> dict[str, int]:
+        """Return the server's settings, in seconds."""
+        return {
+            "lock_timeout": self.lock_s,
+            "statement_timeout": self.statement_s,
+            "idle_in_transaction_session_timeout": self.idle_s,
+        }
+
     def as_options(self) -> str:
-        """Give them as libpq's ``options``: they hold from the first statement on and cost no round trip."""
-        return (
-            f"-c lock_timeout={self.lock_s}s -c statement_timeout={self.statement_s}s "
-            f"-c idle_in_transaction_session_timeout={self.idle_s}s"
-        )
+        """Return them as libpq's ``options``: they hold from the first statement on and cost no round trip."""
+        return " ".join(f"-c {name}={seconds}s" for name, seconds in self.as_settings().items())
 
 
 # A person waits for the answer; a job waits for nobody, and yet must come back to be tried again.
@@ -114,16 +120,17 @@ WEB = Limits(lock_s=5, statement_s=30, idle_s=60, silence_s=35)
 JOBS = Limits(lock_s=60, statement_s=600, idle_s=600, silence_s=660)
 
 
-def connect(settings: Settings, limits: Limits = WEB) -> Engine:
-    """Make the engine of this process and bind the session factories to it.
+def connect(settings: Settings, limits: Limits = WEB, *, direct: bool = False) -> Engine:
+    """Make the engine of this process and bind the session factories to it; ``direct`` passes a pooler by.
 
-    ``limits`` hold for every connection; options that DATABASE_URL itself brings win over them.
+    ``limits`` hold for every connection that does not lead through a pooler; options of the URL itself win over them.
     """
-    parameters = connection_parameters(settings.database_url, application_name="suishoupai")
+    url = settings.direct_url if direct else settings.database_url
+    parameters = connection_parameters(url, application_name="suishoupai")
     # The last word of an option wins.
     parameters["options"] = f"{limits.as_options()} {parameters.get('options', '')}".strip()
     engine = create_engine(
-        settings.database_url,
+        url,
         pool_size=settings.database_pool,
         max_overflow=settings.database_pool,
         pool_pre_ping=True,
@@ -133,11 +140,19 @@ def connect(settings: Settings, limits: Limits = WEB) -> Engine:
         connect_args=parameters,
     )
     event.listen(engine, "handle_error", _leave_read_only_server)
+    event.listen(engine, "do_connect", Connector())
     limit_silence(engine, limits.silence_s)
     Session.configure(bind=engine)
     Reading.configure(bind=engine.execution_options(isolation_level="AUTOCOMMIT"))
     Snapshot.configure(bind=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
     return engine
+
+
+def set_role_limits(session: SessionType) -> None:
+    """Give the role of this session the limits of web in its database, for connections through a pooler."""
+    database = session.scalar(text("SELECT quote_ident(current_database())"))
+    for name, seconds in WEB.as_settings().items():
+        session.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = '{seconds}s'"))
 
 
 def _leave_read_only_server(context: ExceptionContext) -> None:

@@ -113,7 +113,7 @@ async def _work_until_told(settings: Settings, before: Callable[[], None]) -> No
 
 async def _work(settings: Settings, before: Callable[[], None]) -> None:
     await asyncio.to_thread(before)
-    reached = conninfo(settings.database_url, application_name="suishoupai worker")
+    reached = conninfo(settings.direct_url, application_name="suishoupai worker")
     connector = PsycopgConnector(conninfo=reached, max_size=settings.worker_concurrency + 2)
     with queue.replace_connector(connector):
         async with queue.open_async():

@@ -67,8 +67,7 @@ class TimedConnection(psycopg.Connection[Any]):
 
 
 def limit_silence(engine: Engine, patience_s: float) -> None:
-    """Make the connections of an engine end a wait of ``patience_s``, and of PING_S when one leaves the pool."""
-    event.listen(engine, "do_connect", lambda _, __, args, named: TimedConnection.connect(*args, **named))
+    """Make TimedConnections of an engine end a wait of ``patience_s``, and of PING_S when one leaves the pool."""
     event.listen(engine, "checkout", lambda connection, *_: _be_patient(connection, patience_s))
     event.listen(engine, "checkin", lambda connection, _: _be_patient(connection, min(PING_S, patience_s)))
 

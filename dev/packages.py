@@ -18,6 +18,8 @@ NO_CLUSTER = "create_main_cluster = false"
 CHROMIUM = Path("/usr/bin/chromium")
 LIBRARIES = Path("/usr/lib")
 NGINX = Path("/usr/sbin/nginx")
+PGBOUNCER = Path("/usr/sbin/pgbouncer")
+SERVICES = {"nginx-light": "nginx", "pgbouncer": "pgbouncer"}
 UNITS = Path("/etc/systemd/system")
 CHINESE_FONTS = Path("/usr/share/fonts/opentype/noto")
 
@@ -47,7 +49,7 @@ def needs(*, server: bool, browser: bool, load: bool = False, production: bool =
     """Return what is needed.
 
     Always a venv, with `server` PostgreSQL, with `browser` what the browser tests drive and the tests of the units
-    need, with `load` nginx and wrk, with `production` what backups need.
+    and of the pooler need, with `load` nginx and wrk, with `production` what backups need.
     """
     found = [Need(lambda: ["python3-venv"], _can_make_venv)]
     if server:
@@ -58,6 +60,7 @@ def needs(*, server: bool, browser: bool, load: bool = False, production: bool =
         found.append(Need(lambda: ["libatomic1"], lambda: any(LIBRARIES.glob("*/libatomic.so.1"))))
         found.append(Need(lambda: ["fonts-noto-cjk"], lambda: any(CHINESE_FONTS.glob("NotoSansCJK*"))))
         found.append(Need(lambda: ["systemd"], lambda: shutil.which("systemd-analyze") is not None))
+        found.append(Need(lambda: ["pgbouncer"], PGBOUNCER.exists))
     if production or browser:
         found.append(Need(lambda: ["rsync"], lambda: shutil.which("rsync") is not None))
         found.append(Need(lambda: ["postgresql-client"], lambda: shutil.which("pg_dump") is not None))
@@ -93,8 +96,9 @@ def ensure(*, server: bool, browser: bool, load: bool = False, production: bool 
     if not _run(root, ["apt-get", "update", "-q", *WAIT], "Reading the package lists"):
         warn("apt-get update failed; trying with the lists that are here")
     wanted = missing(every)
-    if "nginx-light" in wanted:
-        _want_no_nginx(root)
+    for package, service in SERVICES.items():
+        if package in wanted:
+            _want_no_service(root, service)
     if any(name.startswith("postgresql-") for name in wanted):
         _want_no_main_cluster(root)
     _run(root, ["dpkg", "--configure", "-a"], "Looking for what an interrupted installation left")
@@ -153,12 +157,12 @@ def _want_no_main_cluster(root: Sequence[str]) -> None:
             raise Refusal(f"{CREATE_CLUSTER} cannot be written: {done.stderr.strip()}")
 
 
-def _want_no_nginx(root: Sequence[str]) -> None:
-    """Have systemd not start the nginx that comes: the benchmarks start one of their own."""
-    unit = UNITS / "nginx.service"
+def _want_no_service(root: Sequence[str], service: str) -> None:
+    """Have systemd not start the service of a package that comes: tests and benchmarks start one of their own."""
+    unit = UNITS / f"{service}.service"
     if not UNITS.is_dir() or unit.exists() or unit.is_symlink():
         return
-    say(f"Masking the service nginx ({unit}): it is wanted for measurements alone")
+    say(f"Masking the service {service} ({unit}): it is wanted for tests and measurements alone")
     if subprocess.run([*root, "ln", "-s", os.devnull, str(unit)], capture_output=True, check=False).returncode:
         raise Refusal(f"{unit} cannot be written.")
 

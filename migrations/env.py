@@ -9,6 +9,7 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 from sqlalchemy import Connection, TypeDecorator, create_engine, make_url, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from app.config import Settings
 from app.conninfo import connection_parameters
@@ -143,6 +144,8 @@ def run(connection: Connection, settings: Settings) -> None:
         require_same_key(session, settings)
     # Short: whoever comes after a statement that waits for a lock waits behind it. `flask db upgrade` tries again.
     connection.execute(text("SET lock_timeout = '1s'"))
+    # Of a role that is also the application's the limits of web would hold.
+    connection.execute(text("SET statement_timeout = 0"))
     connection.commit()
     context.configure(
         connection=connection,
@@ -169,10 +172,10 @@ def main() -> None:
     if given is not None:
         run(given, settings)
         return
-    engine = create_engine(settings.database_owner_url, connect_args=connection_parameters(settings.database_owner_url))
+    url = settings.database_owner_url
+    engine = create_engine(url, connect_args=connection_parameters(url), poolclass=NullPool)
     with engine.connect() as connection:
         run(connection, settings)
-    engine.dispose()
 
 
 main()

@@ -12,7 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import Settings
 from app.conninfo import conninfo
 from app.db import utcnow
+from app.errors import SettingsFault
 from app.live.hub import Hub
+from app.pooler import POOLED, SESSION
 from app.workorders.timeline import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -43,5 +45,11 @@ async def listen(settings: Settings, hub: Hub) -> None:
 
 
 async def _connect(settings: Settings) -> psycopg.AsyncConnection[object]:
-    reached = conninfo(settings.database_url, application_name="suishoupai live")
-    return await psycopg.AsyncConnection.connect(reached, autocommit=True)
+    """Connect to the server itself. Raises SettingsFault where there is a pooler between."""
+    reached = conninfo(settings.direct_url, application_name="suishoupai live")
+    connection = await psycopg.AsyncConnection.connect(reached, autocommit=True)
+    server_pid, _ = await (await connection.execute(SESSION)).fetchone() or (0, "")
+    if server_pid != connection.info.backend_pid:
+        await connection.close()
+        raise SettingsFault(POOLED)
+    return connection
