@@ -20,6 +20,7 @@ MODELS = (
     "app.installation",
     "app.api.ratelimit",
     "app.restores",
+    "app.setbacks",
     "app.geo.models",
     "app.media.models",
     "app.catalogue.models",
@@ -95,6 +96,7 @@ RIGHTS = {
     "rate_counts":       "INSERT, UPDATE, DELETE",
     "restores":          "INSERT, UPDATE",
     "installation":      "INSERT, UPDATE (store_marked_at)",
+    "setbacks":          "INSERT, UPDATE, DELETE",  # of no use once the row succeeds
 }
 # fmt: on
 # The job queue's tables are its library's own affair.

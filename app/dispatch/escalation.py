@@ -10,15 +10,15 @@ leaves nothing.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import setbacks
 from app.catalogue.calendar import due
 from app.catalogue.city import DISPATCH_CENTRE, City
 from app.catalogue.models import Unit
@@ -28,10 +28,8 @@ from app.workorders.models import Deadline, WorkOrder
 from app.workorders.states import EventKind
 from app.workorders.timeline import append
 
-log = logging.getLogger(__name__)
-
 BATCH = 100
-PUT_OFF = dt.timedelta(minutes=15)
+BREACH = "dispatch.breach"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def read_centres(session: Session, codes: Iterable[str | None], *, city: City) -
 def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: int = BATCH) -> int:
     """Act on the oldest breaches, at most ``limit`` work orders of them; give how many clocks were looked at.
 
-    A work order that cannot be acted on (a fault of ours) is put off, so that it keeps nobody else waiting.
+    Each work order has a savepoint of its own; one that cannot be acted on (a fault of ours) is put off.
     """
     taken = _take(session, now=now, limit=limit)
     if not taken:
@@ -75,23 +73,26 @@ def act_on_breaches(session: Session, *, city: City, now: dt.datetime, limit: in
     codes = (code for order, clocks in taken for code in (order.lead_unit, *(clock.unit for clock in clocks)))
     centres = read_centres(session, codes, city=city)
     told = _read_told(session, (clock for _, clocks in taken for clock in clocks))
-    for work_order, deadlines in taken:
-        public_id, ids = work_order.public_id, [deadline.id for deadline in deadlines]
-        try:
-            with session.begin_nested():
-                for deadline in deadlines:
-                    above = centres.above(work_order, deadline.unit)
-                    left = [centre for centre in above if centre.code not in told[deadline.id]]
-                    _act(session, work_order, deadline, left, city=city, now=now)
-        except Exception:  # whatever it is: the others go on
-            log.exception("breach put off", extra={"work_order": public_id})
-            session.execute(update(Deadline).where(Deadline.id.in_(ids)).values(next_at=now + PUT_OFF))
+
+    def act(work_order: WorkOrder, deadlines: Sequence[Deadline]) -> None:
+        for deadline in deadlines:
+            above = centres.above(work_order, deadline.unit)
+            left = [centre for centre in above if centre.code not in told[deadline.id]]
+            _act(session, work_order, deadline, left, city=city, now=now)
+
+    rows = {each[0].id: each for each in taken}
+    setbacks.attempt_each(session, BREACH, rows, lambda row: act(*row), now=now)
     return sum(len(deadlines) for _, deadlines in taken)
 
 
 def _take(session: Session, *, now: dt.datetime, limit: int) -> list[tuple[WorkOrder, Sequence[Deadline]]]:
     """Lock the work orders of the oldest breaches, then read their clocks as they are under the lock."""
-    oldest = select(Deadline.work_order_id).where(Deadline.next_at <= now).order_by(Deadline.next_at).limit(limit)
+    oldest = (
+        select(Deadline.work_order_id)
+        .where(Deadline.next_at <= now, ~setbacks.is_put_off(BREACH, Deadline.work_order_id, now=now))
+        .order_by(Deadline.next_at)
+        .limit(limit)
+    )
     ids = list(dict.fromkeys(session.scalars(oldest)))
     locked = (
         select(WorkOrder)

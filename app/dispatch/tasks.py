@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from uuid import UUID
 
 from app.catalogue.city import current_city
 from app.catalogue.errors import NoCity
@@ -46,12 +45,11 @@ def _breaches() -> int:
 
 
 def _holds() -> int:
-    """Resume what is past its end; what failed is passed over until the next minute."""
-    resumed, failed = 0, frozenset[UUID]()
+    resumed = 0
     for _ in range(BATCHES_A_MINUTE):
         with Session.begin() as session:
-            some = resume_ended(session, city=current_city(session), now=utcnow(), without=failed)
-        resumed, failed = resumed + some.done, failed | some.failed
-        if not (some.done or some.failed):
+            some = resume_ended(session, city=current_city(session), now=utcnow())
+        resumed += some
+        if not some:
             break
     return resumed

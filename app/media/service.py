@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from app import setbacks
 from app.config import Settings
 from app.geo.types import Point
 from app.jobs import enqueue
@@ -55,6 +56,8 @@ SIZES = (1600, 320)
 # What is made of a photo, in the order in which the decoders give it.
 VARIANTS = tuple(product(SIZES, Format))
 UNCLAIMED_FOR = dt.timedelta(hours=24)
+FORGOTTEN_AT_ONCE = 5000
+UNCLAIMED = "media.forget"
 _NAME_LENGTH = 100
 # What answers people waits for the store for seconds, a job for half a minute.
 _ANSWER_S, _ANSWER_WAIT_S = 5.0, 0.2
@@ -380,9 +383,19 @@ def read_first(media: Media, renditions: Sequence[Rendition]) -> Shown:
 
 
 def forget_unclaimed(session: Session, *, now: dt.datetime) -> int:
-    """Delete the rows of photos that nobody claimed for a day; give their number. ``sweep`` then finds their bytes."""
-    stale = delete(Photo).where(Photo.claimed_at.is_(None), Photo.stored_at < now - UNCLAIMED_FOR)
-    return len(session.scalars(stale.returning(Photo.id)).all())
+    """Delete the rows of photos that nobody claimed for a day; give their number. ``sweep`` then finds their bytes.
+
+    Of one call 5,000 at most; one that cannot be deleted (a fault of ours) is put off.
+    """
+    stale = Photo.claimed_at.is_(None), Photo.stored_at < now - UNCLAIMED_FOR
+    forgotten: list[UUID] = []
+
+    def forget(some: Sequence[UUID]) -> None:
+        forgotten.extend(session.scalars(delete(Photo).where(Photo.id.in_(some), *stale).returning(Photo.id)))
+
+    chosen = select(Photo.id).where(*stale, ~setbacks.is_put_off(UNCLAIMED, Photo.id, now=now))
+    setbacks.attempt_all(session, UNCLAIMED, session.scalars(chosen.limit(FORGOTTEN_AT_ONCE)).all(), forget, now=now)
+    return len(forgotten)
 
 
 def swept_before(session: Session, *, now: dt.datetime) -> dt.datetime:

@@ -133,22 +133,37 @@ def _noting(photo_id: UUID, note: Callable[[SessionType, UUID, str], None], said
         log.warning(said, extra={"photo": str(photo_id), "fault": str(fault)})
 
 
+@queue.periodic(cron="12 * * * *")
+@queue.task(name="media.forget", queueing_lock="media.forget")
+def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Remove the rows of photos that nobody claimed, and stop waiting for what was announced and did not come."""
+    for forgotten, act in (("photos forgotten", service.forget_unclaimed), ("uploads ended", uploads.end_awaiting)):
+        count = service.FORGOTTEN_AT_ONCE
+        while count == service.FORGOTTEN_AT_ONCE:
+            with Session.begin() as session:
+                count = act(session, now=utcnow())
+            log.info(forgotten, extra={"count": count})
+
+
 @queue.periodic(cron="17 * * * *")
 @queue.task(name="media.sweep", queueing_lock="media.sweep")
 def sweep(timestamp: int) -> None:
-    """Remove photos that nobody claimed and bytes that nobody refers to: each hour a part of the store, all in a day.
+    """Remove the bytes that no row refers to: each hour of a part of the store, of all of it in a day.
 
     ``timestamp`` is when the job was due, in seconds of Unix time; its hour (UTC) chooses the part.
     """
     folders = orphans.folders_of_hour(timestamp // 3600 % 24)
-    with Session.begin() as session:
-        forgotten = service.forget_unclaimed(session, now=utcnow())
-        ended = uploads.end_awaiting(session, now=utcnow())
     with Reading() as session:
         deleted = service.sweep(session, service.current(), now=utcnow(), folders=folders)
         before = service.swept_before(session, now=utcnow())
         deleted += uploads.sweep_uploads(session, service.current(), before=before)
+    log.info("photos swept", extra={"deleted": deleted})
+
+
+@queue.periodic(cron="22 * * * *")
+@queue.task(name="media.mask_rest", queueing_lock="media.mask_rest")
+def mask_rest(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Have photos masked that were rendered before there were masks."""
     with Session.begin() as session:
         for photo_id in queries.unmasked(session, limit=_MASKED_AT_ONCE):
             enqueue(session, "media.mask", photo_id=str(photo_id))
-    log.info("photos swept", extra={"forgotten": forgotten, "ended": ended, "deleted": deleted})

@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app import setbacks
 from app.jobs import enqueue
 from app.media import links, service, spool
 from app.media.errors import NoSuchUpload, PhotoTooLarge, UploadClosed, UploadDiffers, UploadExpired
@@ -32,6 +33,7 @@ ADDRESS_FOR = dt.timedelta(hours=1)
 AWAITED_FOR = dt.timedelta(days=7)
 # A job that failed for good has tried for a day (PATIENT): then the photo is looked at anew.
 _LOOKED_AT_WITHIN = dt.timedelta(days=1)
+ARRIVAL, AWAITED = "media.look", "media.end_awaiting"
 _CHUNK_BYTES = 1 << 16
 _AWAITED = (UploadState.EXPECTED, UploadState.NEVER_ARRIVED)
 _OPEN = (UploadState.EXPECTED, UploadState.ARRIVED)
@@ -213,23 +215,36 @@ def look(media: Media) -> dict[UUID, set[int]]:
 
 def note_arrivals(session: Session, there: dict[UUID, set[int]], *, now: dt.datetime) -> int:
     """Say of those that ``look`` found that they arrived; give how many nobody had told of."""
-    known = session.scalars(select(DirectUpload).where(DirectUpload.photo_id.in_(sorted(there)))).all()
-    news = [one for one in known if one.attempt in there[one.photo_id] and _waits(one, now)]
-    for upload in news:
+    put_off = setbacks.is_put_off(ARRIVAL, DirectUpload.photo_id, now=now)
+    known = session.scalars(select(DirectUpload).where(DirectUpload.photo_id.in_(sorted(there)), ~put_off)).all()
+    news = {one.photo_id: one for one in known if one.attempt in there[one.photo_id] and _waits(one, now)}
+
+    def note(upload: DirectUpload) -> None:
         note_arrival(session, upload.photo_id, upload.attempt, now=now)
-    return len(news)
+
+    return len(setbacks.attempt_each(session, ARRIVAL, news, note, now=now))
 
 
 def end_awaiting(session: Session, *, now: dt.datetime) -> int:
-    """Stop waiting for what was announced a week ago and did not come, or was no picture; give how many."""
-    statement = (
-        update(DirectUpload)
-        .where(DirectUpload.state.in_([UploadState.EXPECTED, UploadState.REFUSED]))
-        .where(DirectUpload.opened_at < now - AWAITED_FOR)
-        .values(state=UploadState.NEVER_ARRIVED, since=now)
-        .returning(DirectUpload.photo_id)
+    """Stop waiting for what was announced a week ago and did not come, or was no picture; give how many.
+
+    Of one call 5,000 at most; one that cannot be ended (a fault of ours) is put off.
+    """
+    awaited = (
+        DirectUpload.state.in_([UploadState.EXPECTED, UploadState.REFUSED]),
+        DirectUpload.opened_at < now - AWAITED_FOR,
     )
-    ended = session.scalars(statement, execution_options={"synchronize_session": "fetch"}).all()
+    put_off = setbacks.is_put_off(AWAITED, DirectUpload.photo_id, now=now)
+    ended: list[UUID] = []
+
+    def end(some: Sequence[UUID]) -> None:
+        statement = update(DirectUpload).where(DirectUpload.photo_id.in_(some), *awaited)
+        statement = statement.values(state=UploadState.NEVER_ARRIVED, since=now)
+        changed = statement.returning(DirectUpload.photo_id)
+        ended.extend(session.scalars(changed, execution_options={"synchronize_session": "fetch"}))
+
+    chosen = select(DirectUpload.photo_id).where(*awaited, ~put_off).limit(service.FORGOTTEN_AT_ONCE)
+    setbacks.attempt_all(session, AWAITED, session.scalars(chosen).all(), end, now=now)
     _tell(session, ended)
     return len(ended)
 

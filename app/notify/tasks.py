@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from uuid import UUID
+
+from sqlalchemy.orm import Session as SessionType
 
 from app.catalogue.city import current_city
 from app.db import Session, utcnow
 from app.jobs import PATIENT, queue, retry_failed
 from app.notify import deliveries, service, webhook_calls
 from app.notify.keys import current
+from app.notify.service.contacts import FORGOTTEN_AT_ONCE
 from app.notify.service.letters import WRITTEN_AT_ONCE as LETTERS_AT_ONCE
 from app.notify.service.letters import write_letters
 
@@ -87,9 +91,34 @@ def letters(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodi
 @queue.periodic(cron="17 3 * * *")
 @queue.task(name="notify.forget", queueing_lock="notify.forget")
 def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
-    """Erase the addresses that are not needed any more, and the record of old calls; give up what nobody confirmed."""
+    """Erase the addresses that are not needed any more."""
+    days = current().settings.contact_days
+    _repeat("addresses erased", lambda session: service.forget(session, now=utcnow(), days=days))
+
+
+@queue.periodic(cron="22 3 * * *")
+@queue.task(name="notify.give_up", queueing_lock="notify.give_up")
+def give_up(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Give up the messages to addresses that nobody confirmed."""
+    _repeat("messages given up", lambda session: service.give_up_unconfirmed(session, now=utcnow()))
+
+
+@queue.periodic(cron="27 3 * * *")
+@queue.task(name="notify.forget_calls", queueing_lock="notify.forget_calls")
+def forget_calls(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
+    """Remove the record of old calls of webhooks."""
     with Session.begin() as session:
-        erased = service.forget(session, now=utcnow(), days=current().settings.contact_days)
-        given_up = service.give_up_unconfirmed(session, now=utcnow())
         calls = webhook_calls.forget(session, now=utcnow())
-    log.info("addresses erased", extra={"contacts": erased, "given_up": given_up, "calls": calls})
+    log.info("calls removed", extra={"calls": calls})
+
+
+def _repeat(done: str, act: Callable[[SessionType], int]) -> None:
+    """Do a batch after the other, each in a transaction of its own, until one has nothing left to do."""
+    count = 0
+    while True:
+        with Session.begin() as session:
+            some = act(session)
+        count += some
+        if some < FORGOTTEN_AT_ONCE:
+            break
+    log.info(done, extra={"count": count})

@@ -127,7 +127,8 @@ TAKE_CHANGES: TextClause = text("""
         WHERE id = ANY (ARRAY(SELECT id FROM work_order_changes ORDER BY id LIMIT :limit))
         RETURNING work_order_id
     ), aged AS (
-        SELECT work_order_id FROM map_points WHERE ages_at <= :now ORDER BY ages_at LIMIT :limit
+        SELECT work_order_id FROM map_points WHERE ages_at <= :now AND work_order_id <> ALL (CAST(:put_off AS uuid[]))
+        ORDER BY ages_at LIMIT :limit
     )
     SELECT work_order_id FROM taken UNION ALL SELECT work_order_id FROM aged
 """)

@@ -8,12 +8,13 @@ change that is folded twice counts once, and what was missed is right with the n
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import setbacks
 from app.db import lift_limits
 from app.publicmap.face_queries import (
     COUNT_COARSER,
@@ -31,6 +32,7 @@ from app.publicmap.waiting import note_all_waiting, note_waiting
 # The key of the advisory lock that lets one transaction at a time write the map: "map " in ASCII.
 LOCK = 0x6D617020
 FOLDED_AT_ONCE = 2000
+FOLDING = "publicmap.fold"
 REBUILT_AT_ONCE = 20_000
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
@@ -40,17 +42,24 @@ Progress = Callable[[int], object]
 def fold(session: Session, *, now: dt.datetime, limit: int = FOLDED_AT_ONCE) -> int:
     """Bring work orders that changed, or came of another age, into the map; give how many such changes were taken.
 
-    One at a time: whoever comes second waits, and finds what the first one left.
+    One at a time: whoever comes second waits, and finds what the first one left. A work order that cannot be folded
+    (a fault of ours) is put off, and the rest is folded.
     """
     session.flush()
     session.execute(_LOCK, {"key": LOCK})
-    changed = session.scalars(TAKE_CHANGES, {"now": now, "limit": limit}).all()
-    if changed:
-        # A statement of its own: it sees what the steps committed whose rows were taken.
-        session.execute(FOLD, {"ids": list(set(changed)), "now": now})
-        session.execute(FORGET_EMPTY)
-        note_waiting(session, set(changed))
+    put_off = setbacks.put_off_keys(session, FOLDING, now=now)
+    changed = session.scalars(TAKE_CHANGES, {"now": now, "limit": limit, "put_off": put_off}).all()
+    again = setbacks.due_keys(session, FOLDING, now=now, limit=limit)
+    ids = sorted({*changed, *again}.difference(put_off))
+    setbacks.attempt_all(session, FOLDING, ids, lambda some: _fold(session, some, now=now), now=now)
     return len(changed)
+
+
+def _fold(session: Session, ids: Sequence[UUID], *, now: dt.datetime) -> None:
+    # A statement of its own: it sees what the steps committed whose rows were taken.
+    session.execute(FOLD, {"ids": list(ids), "now": now})
+    session.execute(FORGET_EMPTY)
+    note_waiting(session, ids)
 
 
 def rebuild(session: Session, *, now: dt.datetime, progress: Progress | None = None) -> int:

@@ -57,7 +57,7 @@ def break_clock(session: Session, report: Report) -> None:
 
 
 def names(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
-    return [vars(each)["work_order"] for each in caplog.records if each.message == message]
+    return [vars(each)["row"] for each in caplog.records if each.message == message]
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def test_a_hold_that_cannot_be_ended_is_logged_and_the_others_and_the_breaches_g
 
     assert work_order_of(shenzhen, bad).state is State.ON_HOLD
     assert work_order_of(shenzhen, good).state is State.IN_PROGRESS
-    assert names(caplog, "hold not ended") == [work_order_of(shenzhen, bad).public_id]
+    assert names(caplog, "row put off") == [str(work_order_of(shenzhen, bad).id)]
     work_order = work_order_of(shenzhen, late)
     clocks = clocks_of(shenzhen, work_order)
     assert [clock.breached_at is not None for clock in clocks] == [True, True]
@@ -110,5 +110,5 @@ def test_a_breach_that_cannot_be_acted_on_is_put_off_whatever_went_wrong(
         for clocks in [clocks_of(shenzhen, work_order)]
     }
     assert acted == {bad.id: [False, False], good.id: [True, True]}
-    assert names(caplog, "breach put off") == [bad.public_id]
+    assert names(caplog, "row put off") == [str(bad.id)]
     assert work_order_of(shenzhen, hold).state is State.IN_PROGRESS

@@ -94,7 +94,7 @@ def test_two_workers_killed_at_random_act_once(service: Service) -> None:
     settle(clocks)
 
     logs = "".join((service.folder / f"{name}.log").read_text() for name in WORKERS)
-    assert "breach put off" not in logs, f"seed {seed}: {logs[-2000:]}"
+    assert "row put off" not in logs, f"seed {seed}: {logs[-2000:]}"
     with Session() as session:
         assert len(clocks) > 2 * WORK_ORDERS
         check_levels(session, seed)

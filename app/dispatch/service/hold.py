@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
-from collections.abc import Collection
-from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from app import setbacks
 from app.accounts.service import SYSTEM
 from app.catalogue.city import City
 from app.dispatch.case import Case, Content
@@ -22,10 +19,9 @@ from app.workorders.lifecycle import Action, When, find_move
 from app.workorders.models import DeadlineKind, WorkOrder
 from app.workorders.states import State
 
-log = logging.getLogger(__name__)
-
 LONGEST_HOLD = dt.timedelta(days=366)
 RESUMED_AT_ONCE = 100
+HOLD = "dispatch.hold"
 
 
 def hold(session: Session, case: Case) -> Content:
@@ -44,22 +40,15 @@ def resume(session: Session, case: Case) -> Content:
     return _go_on(session, case.work_order, city=case.city, now=case.now) | {"note": case.asked.note}
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """How many holds were ended, and of which work orders that failed."""
+def resume_ended(session: Session, *, city: City, now: dt.datetime) -> int:
+    """Resume what is past the end of its hold, oldest first; give how many were tried. Other workers' rows are skipped.
 
-    done: int
-    failed: frozenset[UUID]
-
-
-def resume_ended(session: Session, *, city: City, now: dt.datetime, without: Collection[UUID] = ()) -> Resumed:
-    """Resume what is past the end of its hold, oldest first, ``without`` some. Other workers' rows are skipped.
-
-    Each is taken by itself: one that cannot be resumed (a fault of ours) is logged and stays as it is.
+    Each has a savepoint of its own; one that cannot be resumed (a fault of ours) is put off.
     """
     statement = (
         select(WorkOrder)
-        .where(WorkOrder.hold_until <= now, WorkOrder.state == State.ON_HOLD, WorkOrder.id.not_in(without))
+        .where(WorkOrder.hold_until <= now, WorkOrder.state == State.ON_HOLD)
+        .where(~setbacks.is_put_off(HOLD, WorkOrder.id, now=now))
         .options(joinedload(WorkOrder.item))
         .order_by(WorkOrder.hold_until)
         .limit(RESUMED_AT_ONCE)
@@ -67,24 +56,17 @@ def resume_ended(session: Session, *, city: City, now: dt.datetime, without: Col
         .execution_options(populate_existing=True)
     )
     ended = {work_order.id: work_order for work_order in session.scalars(statement)}
-    failed = {key for key, work_order in ended.items() if not _resume_one(session, work_order, city=city, now=now)}
-    return Resumed(len(ended) - len(failed), frozenset(failed))
+    setbacks.attempt_each(session, HOLD, ended, lambda each: _resume_one(session, each, city=city, now=now), now=now)
+    return len(ended)
 
 
-def _resume_one(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> bool:
-    public_id = work_order.public_id  # what failed may leave the row unread
-    try:
-        with session.begin_nested():
-            move = find_move(work_order.state, Action.RESUME, SYSTEM.role, facts={When.LEAD})
-            content = _go_on(session, work_order, city=city, now=now)
-            service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content=content)
-            if work_order.lead_unit:
-                told, kind = work_order.lead_unit, NoticeKind.RESUMED
-                session.add(Notice(unit=told, work_order_id=work_order.id, level=0, kind=kind, at=now))
-    except Exception:  # whatever it is: the others go on
-        log.exception("hold not ended", extra={"work_order": public_id})
-        return False
-    return True
+def _resume_one(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> None:
+    move = find_move(work_order.state, Action.RESUME, SYSTEM.role, facts={When.LEAD})
+    content = _go_on(session, work_order, city=city, now=now)
+    service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content=content)
+    if work_order.lead_unit:
+        told, kind = work_order.lead_unit, NoticeKind.RESUMED
+        session.add(Notice(unit=told, work_order_id=work_order.id, level=0, kind=kind, at=now))
 
 
 def _go_on(session: Session, work_order: WorkOrder, *, city: City, now: dt.datetime) -> Content:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from app import setbacks
 from app.jobs import enqueue
 from app.notify.errors import AskedEnough, CodeRefused, NoSuchLink
 from app.notify.keys import code_for, contact_digest, seal
@@ -26,6 +29,8 @@ QUESTIONS_A_DAY = 3
 MOST_GUESSES = 5
 CODE_LASTS = dt.timedelta(days=1)
 NEVER_CONFIRMED = dt.timedelta(days=7)
+FORGOTTEN_AT_ONCE = 5000
+ERASE, GIVE_UP = "notify.forget", "notify.give_up"
 
 
 def know_contact(session: Session, channel: ChannelKind, address: str, *, language: str, now: dt.datetime) -> Contact:
@@ -156,21 +161,19 @@ def end_contact(session: Session, contact_id: UUID, because: str, *, now: dt.dat
 
 def give_up_unconfirmed(session: Session, *, now: dt.datetime) -> int:
     """Give up what waited a week for an answer that did not come; give how many."""
-    statement = (
-        update(Delivery)
-        .where(
-            Delivery.state == DeliveryState.QUEUED,
-            Delivery.next_at.is_(None),
-            Delivery.created_at < now - NEVER_CONFIRMED,
-        )
-        .values(state=DeliveryState.GIVEN_UP, last_answer="nobody confirmed the address")
-        .returning(Delivery.id)
+    waiting = (
+        Delivery.state == DeliveryState.QUEUED,
+        Delivery.next_at.is_(None),
+        Delivery.created_at < now - NEVER_CONFIRMED,
     )
-    return len(session.scalars(statement).all())
+    given_up = {"state": DeliveryState.GIVEN_UP, "last_answer": "nobody confirmed the address"}
+    return _change_all(session, GIVE_UP, Delivery, waiting, given_up, now=now)
 
 
 def forget(session: Session, *, now: dt.datetime, days: int) -> int:
     """Erase the addresses that no open work order, and none that closed within ``days`` days, needs; give how many.
+
+    Of one call 5,000 at most.
 
     A follower of an area keeps the address as long as that is followed; a contact without any subscription is erased
     after the same time.
@@ -187,11 +190,27 @@ def forget(session: Session, *, now: dt.datetime, days: int) -> int:
             )
         )
     )
-    statement = (
-        update(Contact)
-        # Read again where a filing gives the same address meanwhile: that one then stays.
-        .where(Contact.erased_at.is_(None), Contact.given_at < before, ~needed.exists())
-        .values(address=b"", digest=b"", erased_at=now)
-        .returning(Contact.id)
-    )
-    return len(session.scalars(statement).all())
+    useless = (Contact.erased_at.is_(None), Contact.given_at < before, ~needed.exists())
+    return _change_all(session, ERASE, Contact, useless, {"address": b"", "digest": b"", "erased_at": now}, now=now)
+
+
+def _change_all(
+    session: Session,
+    kind: str,
+    model: type[Contact | Delivery],
+    where: Sequence[ColumnElement[bool]],
+    values: Mapping[str, Any],
+    *,
+    now: dt.datetime,
+) -> int:
+    """Change the rows that meet a condition, 5,000 at most; one that cannot be changed (a fault of ours) is put off."""
+    chosen = select(model.id).where(*where, ~setbacks.is_put_off(kind, model.id, now=now)).limit(FORGOTTEN_AT_ONCE)
+    changed: list[UUID] = []
+
+    def change(some: Sequence[UUID]) -> None:
+        # The condition is read again: a filing may give the same address meanwhile, which then stays.
+        statement = update(model).where(model.id.in_(some), *where).values(values).returning(model.id)
+        changed.extend(session.scalars(statement))
+
+    setbacks.attempt_all(session, kind, session.scalars(chosen).all(), change, now=now)
+    return len(changed)

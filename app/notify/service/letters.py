@@ -8,6 +8,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from app import setbacks
 from app.catalogue.city import City
 from app.jobs import enqueue
 from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Pace, Subscription
@@ -15,13 +16,15 @@ from app.notify.queries import has_news
 from app.restores import in_force
 
 WRITTEN_AT_ONCE = 500
+LETTER = "notify.letter"
 
 
 def write_letters(session: Session, *, city: City, now: dt.datetime) -> int:
     """Queue the letters that are due since this morning's time; give how many topics were looked at, 500 at most.
 
     A letter tells of the time since the one before; without news there is none and the time is told of next time.
-    Nobody is written twice of one morning: the end of the time is the morning itself, and unique.
+    Nobody is written twice of one morning: the end of the time is the morning itself, and unique. Each letter has a
+    savepoint of its own; one that cannot be written (a fault of ours) is put off.
     """
     morning = last_morning(city, now)
     # An hour less: a week in which the clocks are set forward is as long.
@@ -36,15 +39,14 @@ def write_letters(session: Session, *, city: City, now: dt.datetime) -> int:
             Contact.confirmed_at.is_not(None),
             Contact.ended_at.is_(None),
             Contact.erased_at.is_(None),
+            ~setbacks.is_put_off(LETTER, Subscription.id, now=now),
         )
         .order_by(Subscription.told_until)
         .limit(WRITTEN_AT_ONCE)
         .with_for_update(of=Subscription, skip_locked=True)
     )
-    topics = session.scalars(due, execution_options={"populate_existing": True}).all()
-    for topic in topics:
-        _write(session, topic, morning, now=now)
-    session.flush()
+    topics = {topic.id: topic for topic in session.scalars(due, execution_options={"populate_existing": True})}
+    setbacks.attempt_each(session, LETTER, topics, lambda topic: _write(session, topic, morning, now=now), now=now)
     return len(topics)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
+from app import setbacks
 from app.accounts.roles import Role
 from app.accounts.service import SYSTEM, Person
 from app.catalogue.city import City, current_city
@@ -36,6 +37,7 @@ OBJECTING = dt.timedelta(days=1)
 POOR_SHARE = 0.2
 LOOKED_BACK = dt.timedelta(days=90)
 CLOSED_AT_ONCE = 100
+SILENCE = "reports.close_silent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,20 +158,27 @@ def sample(session: Session, work_order_id: UUID, round_number: int, *, now: dt.
 
 
 def close_silent(session: Session, *, city: City, now: dt.datetime) -> int:
-    """Close what was confirmed a day ago or met silence for the pack's days; give how many, 100 at most."""
+    """Close what was confirmed a day ago or met silence for the pack's days; give how many were tried, 100 at most.
+
+    Each is closed in a savepoint of its own; one that cannot be (a fault of ours) is put off.
+    """
     statement = (
         select(WorkOrder)
         .where(WorkOrder.close_at <= now, WorkOrder.state == State.FIXED)
+        .where(~setbacks.is_put_off(SILENCE, WorkOrder.id, now=now))
         .order_by(WorkOrder.close_at)
         .limit(CLOSED_AT_ONCE)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    quiet = session.scalars(statement).all()
-    for work_order in quiet:
+    quiet = {work_order.id: work_order for work_order in session.scalars(statement)}
+
+    def close(work_order: WorkOrder) -> None:
         move = find_move(work_order.state, Action.CLOSE, SYSTEM.role)
         clocks.stop(session, work_order, *clocks.WORK, now=now)
         service.take(session, work_order, move, by=SYSTEM, city=city, now=now, content={})
+
+    setbacks.attempt_each(session, SILENCE, quiet, close, now=now)
     return len(quiet)
 
 
