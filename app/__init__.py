@@ -132,7 +132,7 @@ def _add_commands(app: Flask) -> None:
     from app.accounts.cli import make_demo_staff, staff
     from app.assets.packs import AssetPart
     from app.catalogue.cli import city_commands
-    from app.commands import database, docs, prepare_command, worker
+    from app.commands import database, docs, jobs, prepare_command, worker
     from app.console import in_one_line
     from app.dispatch.cli import dispatch
     from app.duplicates.cli import duplicates
@@ -162,6 +162,7 @@ def _add_commands(app: Flask) -> None:
         data,
         database,
         docs,
+        jobs,
         status_command,
         worker,
     ):

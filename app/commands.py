@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session as OwnerSession
 
 from app.config import Settings
 from app.conninfo import connection_parameters
+from app.console import Commands
 from app.db import JOBS, Reading, Session, connect, set_role_limits, utcnow
 from app.errors import SettingsFault
+from app.failed_jobs import LISTED, discard, list_failed, retry
 from app.installation import accept_key, find_installation, require_same_key
-from app.jobs import run_worker
 from app.media import service as media
 from app.media.errors import StoreUnavailable
 from app.media.marker import check_store, mark_store
@@ -33,6 +34,7 @@ LOCK_TRIES = 60
 LOCK_PAUSE_S = 4
 
 database = AppGroup("db", help="The database's migrations.")
+jobs = Commands("jobs", help="Jobs that failed for good: list, retry, discard.")
 
 
 class OfflineCommands(AppGroup):
@@ -170,11 +172,46 @@ def require_usable(settings: Settings) -> None:
 @with_appcontext
 def worker() -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are finished first."""
+    from app.worker import run_worker  # noqa: PLC0415  # only this command needs it
+
     settings: Settings = current_app.config["SETTINGS"]
     # The engine that was made for answering people has connected to nothing yet; jobs may take longer.
     current_app.extensions["engine"] = connect(settings, JOBS, direct=True)
     media.configure(media.open_media(settings, for_jobs=True))
     run_worker(settings, before=lambda: require_usable(settings))
+
+
+@jobs.command("list")
+@click.option("--task", help="Only the jobs of this task.")
+@click.option("--limit", default=LISTED, show_default=True)
+def list_jobs(task: str | None, limit: int) -> None:
+    """List the jobs that failed for good or were parked, the newest first, each with its cause."""
+    with Reading() as session:
+        for job in list_failed(session, task=task, limit=limit):
+            failed = f"{job.failed_at:%Y-%m-%d %H:%M} UTC" if job.failed_at else "?"
+            ended = f", {job.crashes} workers died of it" if job.crashes else ""
+            click.echo(f"{job.id}  {job.task}  {json.dumps(job.arguments)}  {job.queue}")
+            click.echo(f"    failed {failed} after {job.attempts} tries{ended}: {job.cause or 'cause not known'}")
+
+
+@jobs.command("retry")
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--task", help="All failed jobs of this task.")
+def retry_jobs(ids: tuple[int, ...], task: str | None) -> None:
+    """Start failed jobs again, by number or by task."""
+    with Session.begin() as session:
+        done = retry(session, ids, task=task)
+    click.echo(f"{len(done)} started again.")
+
+
+@jobs.command("discard")
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--task", help="All failed jobs of this task.")
+def discard_jobs(ids: tuple[int, ...], task: str | None) -> None:
+    """Remove failed jobs without doing them, by number or by task."""
+    with Session.begin() as session:
+        done = discard(session, ids, task=task)
+    click.echo(f"{len(done)} removed.")
 
 
 @click.command("docs")

@@ -6,24 +6,13 @@ and may run twice (a worker that dies is replaced, its jobs are taken up again),
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import logging
-import signal
-from collections.abc import Callable
 from typing import Any
 
 from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.config import Settings
-from app.conninfo import conninfo
-
-log = logging.getLogger(__name__)
-
-GRACE_SECONDS = 20
-PAUSE_SECONDS = 1
 MODULES = [
     "app.catalogue.tasks",
     "app.media.tasks",
@@ -83,45 +72,4 @@ def retry_failed(session: Session, name: str, *, most: int, limit: int) -> int:
     return len(session.scalars(_RETRY, {"name": name, "most": most, "limit": limit}).all())
 
 
-def run_worker(settings: Settings, *, before: Callable[[], None]) -> None:
-    """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end.
-
-    A worker that lost its database waits for it and goes on. ``before`` is called each time that it begins, and may
-    raise SettingsFault.
-    """
-    asyncio.run(_work_until_told(settings, before))
-
-
-async def _work_until_told(settings: Settings, before: Callable[[], None]) -> None:
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    while not told.is_set():
-        work = asyncio.create_task(_work(settings, before))
-        waiting = asyncio.create_task(told.wait())
-        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        # Cancelling is how procrastinate is asked to end what it does and begin nothing more.
-        work.cancel()
-        waiting.cancel()
-        for ended in await asyncio.gather(work, waiting, return_exceptions=True):
-            if isinstance(ended, Exception):
-                log.warning("worker stopped", extra={"cause": f"{type(ended).__name__}: {ended}".strip()})
-        if not told.is_set():
-            log.warning("worker starts again")
-            await asyncio.sleep(PAUSE_SECONDS)
-
-
-async def _work(settings: Settings, before: Callable[[], None]) -> None:
-    await asyncio.to_thread(before)
-    reached = conninfo(settings.direct_url, application_name="suishoupai worker")
-    connector = PsycopgConnector(conninfo=reached, max_size=settings.worker_concurrency + 2)
-    with queue.replace_connector(connector):
-        async with queue.open_async():
-            await queue.run_worker_async(
-                concurrency=settings.worker_concurrency,
-                shutdown_graceful_timeout=GRACE_SECONDS,
-                install_signal_handlers=False,
-            )
-
-
-__all__ = ["PATIENT", "enqueue", "queue", "retry_failed", "run_worker"]
+__all__ = ["PATIENT", "enqueue", "queue", "retry_failed"]

@@ -1,8 +1,7 @@
 """Setbacks: rows that a job failed at, put off with growing pauses so that they keep no other row waiting.
 
 A periodic job works on each row in a savepoint of its own. A row that fails is noted here, is left out until
-``next_at``, and is tried again then; its note goes when it succeeds. ``kind`` names the work, ``key`` the row. Jobs
-that failed, or that ended their worker, are noted as the kind ``job`` under the number of the job.
+``next_at``, and is tried again then; its note goes when it succeeds. ``kind`` names the work, ``key`` the row.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from app.db import Base
 
 log = logging.getLogger(__name__)
 
-JOB = "job"
 FIRST_PAUSE = dt.timedelta(minutes=1)
 LONGEST_PAUSE = dt.timedelta(days=1)
 LONGEST_ERROR = 200

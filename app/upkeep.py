@@ -5,44 +5,22 @@ It stands above the features only because it is a task module; it knows none of 
 
 from __future__ import annotations
 
-import logging
-
 from procrastinate import JobContext
-from procrastinate.exceptions import ConnectorException, UniqueViolation
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
 
 from app.api.ratelimit import forget_counts
-from app.db import utcnow
+from app.db import Session, utcnow
+from app.failed_jobs import start_stalled
 from app.jobs import queue
-
-log = logging.getLogger(__name__)
 
 OLD_JOB_HOURS = 72
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="upkeep.reap", queueing_lock="upkeep.reap", pass_context=True)
-async def reap(context: JobContext, timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
-    """Start again the jobs whose worker died; jobs are idempotent."""
-    jobs = context.app.job_manager
-    for job in await jobs.get_stalled_jobs():
-        try:
-            outcome = await _take_up(jobs, job)
-        except ConnectorException as fault:
-            # Its worker was slow and not dead, and has ended it meanwhile; the other jobs have their turn.
-            outcome = f"left alone: {fault.__cause__ or fault}"
-        log.warning("job of a dead worker", extra={"job": job.id, "task": job.task_name, "outcome": outcome})
-
-
-async def _take_up(jobs: JobManager, job: Job) -> str:
-    """Start a job again; where a twin of the same queueing lock waits already, that does what this one would."""
-    try:
-        await jobs.retry_job(job)
-    except UniqueViolation:
-        await jobs.finish_job(job, Status.ABORTED, delete_job=False)
-        return "ended for its twin"
-    return "taken up again"
+@queue.task(name="upkeep.reap", queueing_lock="upkeep.reap")
+def reap(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
+    """Start the jobs of dead workers again, and park those that end their workers."""
+    with Session.begin() as session:
+        start_stalled(session, now=utcnow())
 
 
 @queue.periodic(cron="17 * * * *")

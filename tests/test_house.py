@@ -20,7 +20,7 @@ from app.workorders.lifecycle import MOVES, Action
 ROOT = Path(__file__).parents[1]
 EDGES = {
     *("routes.py", "photo_routes.py", "responsibility_routes.py", "system_routes.py", "telling_routes.py"),
-    *("tasks.py", "cli.py", "commands.py"),
+    *("tasks.py", "upkeep.py", "worker.py", "cli.py", "commands.py"),
 }
 # Transactions begin at the edge; these are the edge's own.
 TRANSACTIONS = {"ratelimit.py", "health.py"}
