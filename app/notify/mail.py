@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import re
 import smtplib
+import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from threading import Timer
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from app.errors import SettingsFault
 from app.notify.channels import Answer, Message, Never, TryLater
 
 PATIENCE_S = 10
+DEADLINE_S = 30
 _PORTS = {"smtp": 587, "smtps": 465}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _OK = range(200, 300)
@@ -62,6 +67,7 @@ class SmtpMail:
     url: str = field(repr=False)
     sender: str
     host: str
+    deadline_s: float = DEADLINE_S
 
     def __post_init__(self) -> None:
         """Refuse an address that cannot be used."""
@@ -70,33 +76,89 @@ class SmtpMail:
             raise SettingsFault("SMTP_URL is neither smtp://host nor smtps://host. See docs/settings.md.")
 
     def send(self, message: Message) -> Answer:
-        """Hand a message to the server; each step waits at most 10 seconds."""
+        """Hand a message to the server; each step waits at most 10 seconds, and all of them at most 30."""
         mail = letter(message, sender=self.sender, host=self.host)
+        parts = urlsplit(self.url)
+        context = ssl.create_default_context()
+        server = _TimedSmtps(self.host, context) if parts.scheme == "smtps" else _TimedSmtp(self.host)
         try:
-            server = self._connect()
-            try:
+            with _ended_after(self.deadline_s, server):
+                self._connect(server, parts, context)
                 return _hand_over(server, parseaddr(self.sender)[1], message.address, mail.as_bytes())
-            finally:
-                server.close()
         except (OSError, smtplib.SMTPException) as fault:
             raise TryLater(_say(fault)) from fault
-
-    def _connect(self) -> smtplib.SMTP:
-        parts = urlsplit(self.url)
-        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        context = ssl.create_default_context()
-        if parts.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, self.host, timeout=PATIENCE_S, context=context)
-        else:
-            server = smtplib.SMTP(host, port, self.host, timeout=PATIENCE_S)
-        try:
-            _secure(server, context, parts.scheme == "smtps")
-            if parts.username:
-                _sign_in(server, unquote(parts.username), unquote(parts.password or ""), host)
-        except BaseException:
+        finally:
             server.close()
-            raise
-        return server
+
+    def _connect(self, server: smtplib.SMTP, parts: SplitResult, context: ssl.SSLContext) -> None:
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        code, text = server.connect(host, port)
+        if code not in _OK:
+            raise smtplib.SMTPConnectError(code, text)
+        _secure(server, context, parts.scheme == "smtps")
+        if parts.username:
+            _sign_in(server, unquote(parts.username), unquote(parts.password or ""), host)
+
+
+class _TimedSmtp(smtplib.SMTP):
+    """A connection that another thread can end, in the middle of a reply or of the handshake of TLS too."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(local_hostname=name, timeout=PATIENCE_S)
+        self.line: socket.socket | None = None
+        self.is_over = False
+
+    def end(self) -> None:
+        """End it: whatever waits for the server waits no more."""
+        self.is_over = True
+        if self.line is not None:
+            with suppress(OSError):
+                self.line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close it."""
+        super().close()
+        if self.line is not None:
+            self.line.close()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        self._host = host  # what smtplib compares the certificate with after STARTTLS
+        connected = socket.create_connection((host, port), timeout)
+        # The same line under another number: TLS takes the first one away.
+        self.line = connected.dup()
+        if self.is_over:
+            self.end()
+        return self._begin(connected, host)
+
+    def _begin(self, connected: socket.socket, host: str) -> socket.socket:  # noqa: ARG002  # TLS needs it
+        return connected
+
+
+class _TimedSmtps(_TimedSmtp):
+    """The same, with TLS from the beginning."""
+
+    def __init__(self, name: str, context: ssl.SSLContext) -> None:
+        super().__init__(name)
+        self._context = context
+
+    def _begin(self, connected: socket.socket, host: str) -> socket.socket:
+        return self._context.wrap_socket(connected, server_hostname=host)
+
+
+@contextmanager
+def _ended_after(seconds: float, server: _TimedSmtp) -> Iterator[None]:
+    """End a conversation that takes longer, however slowly the server drips: a socket's time-out is of each piece."""
+    timer = Timer(seconds, server.end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, smtplib.SMTPException) as fault:
+        if server.is_over:
+            raise TimeoutError(f"It took longer than {seconds:g} seconds.") from fault
+        raise
+    finally:
+        timer.cancel()
 
 
 def _secure(server: smtplib.SMTP, context: ssl.SSLContext, secure: bool) -> None:

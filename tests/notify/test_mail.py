@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import select
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from ipaddress import IPv4Address
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
@@ -119,6 +122,31 @@ def test_a_final_answer_about_recipient_or_content_is_never_tried_again(
 def test_a_server_that_is_not_there_is_tried_later() -> None:
     with pytest.raises(TryLater, match="ConnectionRefusedError"):
         SmtpMail(f"smtp://127.0.0.1:{reserve_port()}", "reports@example.org", "a.example.org").send(MESSAGE)
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_server_that_drips_is_left_when_the_whole_takes_too_long(scheme: str) -> None:
+    """Each byte comes soon enough; the greeting would take hours, and so would the handshake of TLS."""
+    was_left = Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            taken, _ = listener.accept()
+            with taken, suppress(OSError):
+                while True:
+                    taken.sendall(b"2" if scheme == "smtp" else b"\x16\x03\x03\x40\x00")
+                    if select.select([taken], [], [], 0.01)[0] and not taken.recv(4096):
+                        break
+            was_left.set()
+
+        thread = Thread(target=drip)
+        thread.start()
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(TryLater, match=r"longer than 0\.3 seconds"):
+            SmtpMail(url, "reports@example.org", "a.example.org", deadline_s=0.3).send(MESSAGE)
+        thread.join()
+
+    assert was_left.is_set()
 
 
 def test_a_sign_in_that_the_server_does_not_know_is_tried_later(server: Server) -> None:
