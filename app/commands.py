@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from app.db import JOBS, Reading, Session, connect, set_role_limits, utcnow
 from app.errors import SettingsFault
 from app.failed_jobs import LISTED, discard, list_failed, retry
 from app.installation import accept_key, find_installation, require_same_key
+from app.jobs import Queue
 from app.media import service as media
 from app.media.errors import StoreUnavailable
 from app.media.marker import check_store, mark_store
@@ -169,16 +171,20 @@ def require_usable(settings: Settings) -> None:
 
 
 @click.command("worker")
+@click.option("--queue", "queues", multiple=True, type=click.Choice(list(Queue)), help="Only this queue; repeatable.")
 @with_appcontext
-def worker() -> None:
+def worker(queues: tuple[str, ...]) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are finished first."""
-    from app.worker import run_worker  # noqa: PLC0415  # only this command needs it
+    from app.worker import plan_work, run_worker  # noqa: PLC0415  # only this command needs it
 
     settings: Settings = current_app.config["SETTINGS"]
-    # The engine that was made for answering people has connected to nothing yet; jobs may take longer.
-    current_app.extensions["engine"] = connect(settings, JOBS, direct=True)
+    work = plan_work(settings, [Queue(each) for each in queues])
+    # The engine that was made for answering people has connected to nothing yet; jobs may take longer. Of its
+    # connections half are kept, and as many more are opened when they are needed.
+    pool = max(settings.database_pool, (work.threads + 1) // 2)
+    current_app.extensions["engine"] = connect(dataclasses.replace(settings, database_pool=pool), JOBS, direct=True)
     media.configure(media.open_media(settings, for_jobs=True))
-    run_worker(settings, before=lambda: require_usable(settings))
+    run_worker(work, before=lambda: require_usable(settings))
 
 
 @jobs.command("list")

@@ -1,6 +1,7 @@
-"""The worker process: it does the jobs of ``app.jobs`` until it is told to stop.
+"""The worker process: it does the jobs of its queues, and keeps the public map up, until it is told to stop.
 
-It stands above the features only because it notes why their jobs failed; it knows none of them.
+Each queue has threads of its own, so that a mail server that is silent keeps no clock waiting. What depends on the
+time rests while the clock of this machine differs from the database's.
 """
 
 from __future__ import annotations
@@ -8,65 +9,154 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from procrastinate import JobContext, PsycopgConnector
 from procrastinate.worker import Worker
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.clock import Clock, is_right
 from app.config import Settings
 from app.conninfo import conninfo
 from app.db import Session, utcnow
 from app.failed_jobs import note_error
-from app.jobs import queue
+from app.jobs import Queue, adopt_jobs, queue
+from app.publicmap.follow import follow
 
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 20
 PAUSE_SECONDS = 1
+CHECK_SECONDS = 20
+SPARE_THREADS = 5
+# Making pictures depends on no clock; all else does something at a time, or notes when it did.
+TIMELESS = frozenset({Queue.PHOTOS})
 
 
-def run_worker(settings: Settings, *, before: Callable[[], None]) -> None:
-    """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a worker process does: how many jobs of each queue at a time, and by which clock."""
+
+    settings: Settings
+    shares: Mapping[Queue, int]
+    clock: Clock = utcnow
+
+    @property
+    def threads(self) -> int:
+        """Give how many threads may need a connection at a time: one a job, and one that folds the map."""
+        return sum(self.shares.values()) + 1
+
+    @property
+    def conninfo(self) -> str:
+        """Give the database's address as libpq reads it."""
+        return conninfo(self.settings.direct_url, application_name="suishoupai worker")
+
+
+def plan_work(settings: Settings, queues: Collection[Queue] = ()) -> Work:
+    """Share a process out among queues, all where none is named."""
+    many = settings.worker_concurrency
+    shares = {
+        Queue.CLOCKS: 2,
+        Queue.TELLING: 2,
+        Queue.SENDING: many,
+        Queue.PHOTOS: max(1, many // 2),
+        Queue.UPKEEP: 2,
+    }
+    return Work(settings=settings, shares={each: shares[each] for each in Queue if not queues or each in queues})
+
+
+def run_worker(work: Work, *, before: Callable[[], None]) -> None:
+    """Work until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end.
 
     A worker that lost its database waits for it and goes on. ``before`` is called each time that it begins, and may
     raise SettingsFault.
     """
-    asyncio.run(_work_until_told(settings, before))
+    asyncio.run(_work_until_told(work, before))
 
 
-async def _work_until_told(settings: Settings, before: Callable[[], None]) -> None:
+async def _work_until_told(work: Work, before: Callable[[], None]) -> None:
     told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # The threads that jobs run in: the loop's own would be four more than processors, for all queues together.
+    loop.set_default_executor(ThreadPoolExecutor(work.threads + SPARE_THREADS, thread_name_prefix="job"))
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, told.set)
     while not told.is_set():
-        work = asyncio.create_task(_work(settings, before))
+        working = asyncio.create_task(_begin(work, before))
         waiting = asyncio.create_task(told.wait())
-        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         # Cancelling is how procrastinate is asked to end what it does and begin nothing more.
-        work.cancel()
+        working.cancel()
         waiting.cancel()
-        for ended in await asyncio.gather(work, waiting, return_exceptions=True):
+        for ended in await asyncio.gather(working, waiting, return_exceptions=True):
             if isinstance(ended, Exception):
-                log.warning("worker stopped", extra={"cause": f"{type(ended).__name__}: {ended}".strip()})
+                log.warning("worker stopped", extra={"cause": _say(ended)})
         if not told.is_set():
             log.warning("worker starts again")
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _work(settings: Settings, before: Callable[[], None]) -> None:
+async def _begin(work: Work, before: Callable[[], None]) -> None:
     await asyncio.to_thread(before)
-    reached = conninfo(settings.direct_url, application_name="suishoupai worker")
-    connector = PsycopgConnector(conninfo=reached, max_size=settings.worker_concurrency + 2)
+    await do_work(work)
+
+
+async def do_work(work: Work) -> None:
+    """Do the jobs of the queues until cancelled, or until something fails that is no job."""
+    connector = PsycopgConnector(conninfo=work.conninfo, max_size=work.threads + len(work.shares))
     with queue.replace_connector(connector):
-        async with queue.open_async():
-            await queue.run_worker_async(
-                concurrency=settings.worker_concurrency,
-                shutdown_graceful_timeout=GRACE_SECONDS,
-                install_signal_handlers=False,
-                worker_middleware=[note_errors],
-            )
+        async with queue.open_async(), asyncio.TaskGroup() as group:
+            await asyncio.to_thread(_adopt)
+            for each in work.shares.keys() & TIMELESS:
+                group.create_task(_do_jobs(work, each))
+            if timed := work.shares.keys() - TIMELESS:
+                group.create_task(_while_clock_is_right(work, lambda: _do_timed(work, timed)))
+
+
+async def _do_timed(work: Work, queues: Collection[Queue]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in queues:
+            group.create_task(_do_jobs(work, each))
+        if Queue.UPKEEP in queues:
+            group.create_task(follow(work.conninfo))
+
+
+async def _do_jobs(work: Work, each: Queue) -> None:
+    await queue.run_worker_async(
+        queues=[each.value],
+        name=each.value,
+        concurrency=work.shares[each],
+        shutdown_graceful_timeout=GRACE_SECONDS,
+        install_signal_handlers=False,
+        worker_middleware=[note_errors],
+    )
+
+
+async def _while_clock_is_right(work: Work, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do something while our clock agrees with the database's, and nothing of it while it does not."""
+    doing: asyncio.Task[None] | None = None
+    try:
+        while doing is None or not doing.done():
+            if await is_right(queue.connector, work.clock):
+                doing = doing or asyncio.create_task(start())
+                await asyncio.wait({doing}, timeout=CHECK_SECONDS)
+            else:
+                await _end(doing)
+                doing = None
+                await asyncio.sleep(CHECK_SECONDS)
+        doing.result()
+    finally:
+        await _end(doing)
+
+
+async def _end(doing: asyncio.Task[None] | None) -> None:
+    """Let a task end what it is at, and begin nothing more."""
+    if doing is not None:
+        doing.cancel()
+        await asyncio.wait({doing})
 
 
 async def note_errors(process: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:  # noqa: ARG001  # procrastinate's interface
@@ -85,3 +175,17 @@ def _note(job_id: int, fault: Exception) -> None:
     except SQLAlchemyError as error:
         # The database may be why the job failed.
         log.warning("error of a job not noted", extra={"job": job_id, "cause": type(error).__name__})
+
+
+def _adopt() -> None:
+    with Session.begin() as session:
+        adopted = adopt_jobs(session)
+    if adopted:
+        log.info("jobs of a release before moved to their queues", extra={"jobs": adopted})
+
+
+def _say(fault: BaseException) -> str:
+    """Describe a fault, of a group of them the first one."""
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return f"{type(fault).__name__}: {fault}".strip()

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+
+async def until(met: Callable[[], bool]) -> None:
+    """Wait, asking in a thread, until something holds; the test's own time-out ends it where it never does."""
+    while True:
+        if await asyncio.to_thread(met):
+            return
+        await asyncio.sleep(0.01)
 
 
 def run_aside(work: Coroutine[Any, Any, Any]) -> Any:

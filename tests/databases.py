@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic import command
-from sqlalchemy import create_engine
+from sqlalchemy import TextClause, create_engine, event
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.pool import NullPool
 
 from app import db
 from app.commands import alembic_config
 from app.config import Settings
+from app.jobs import write_jobs
 from dev.cluster import Cluster
 from dev.places import ROOT, shared_data
 
@@ -123,8 +124,15 @@ def rolled_back(engine: Engine) -> Iterator[Session]:
         for factory in (db.Session, db.Reading, db.Snapshot):
             factory.configure(bind=connection, join_transaction_mode="create_savepoint")
         with db.Session() as session:
+            event.listen(session, "do_orm_execute", _write_jobs_before_looking)
             yield session
         transaction.rollback()
+
+
+def _write_jobs_before_looking(asked: ORMExecuteState) -> None:
+    """Write the jobs of a test that never commits before it looks into the queue, as a commit would."""
+    if (asked.is_select or isinstance(asked.statement, TextClause)) and "procrastinate_jobs" in str(asked.statement):
+        write_jobs(asked.session)
 
 
 def _state() -> str:

@@ -9,7 +9,7 @@ from app.catalogue.errors import NoCity
 from app.db import Session, utcnow
 from app.dispatch.escalation import act_on_breaches
 from app.dispatch.service import resume_ended
-from app.jobs import queue
+from app.jobs import Queue, queue
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ BATCHES_A_MINUTE = 200
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="dispatch.clocks", queueing_lock="dispatch.clocks")
+@queue.task(name="dispatch.clocks", queue=Queue.CLOCKS, queueing_lock="dispatch.clocks")
 def clocks(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Act on every clock that is breached, oldest first, and resume what is past the end of its hold.
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from app.db import Session
 from app.fieldwork import evidence
-from app.jobs import PATIENT, queue
+from app.jobs import PATIENT, Queue, queue
 
 log = logging.getLogger(__name__)
 
 
-@queue.task(name="fieldwork.judge_late", retry=PATIENT)
+@queue.task(name="fieldwork.judge_late", queue=Queue.CLOCKS, retry=PATIENT)
 def judge_late(photo_id: str) -> None:
     """Judge an after-photo that came after its step, or did not come."""
     with Session.begin() as session:

@@ -26,7 +26,6 @@ from app.history.rows import Request, Unreadable
 from app.history.spots import Spots
 from app.reports.models import Report, ReportLink
 from app.workorders.models import TimelineEvent, TimelinePayload, WorkOrder, WorkOrderChange
-from app.workorders.timeline import ask_to_fold
 
 # The bigger the batch, the fewer round trips; the smaller, the less is done again after it was interrupted.
 BATCH = 1000
@@ -78,8 +77,6 @@ class Loader:
             self.ledger.loaded += 1
         for table in TABLES:
             copy_rows(session, table, rows.get(table, []))
-        if rows:
-            ask_to_fold(session)
 
     def _key(self, request: Request) -> UUID:
         return uuid5(NAMESPACE_URL, f"history:{self.city.code}:{request.id}")

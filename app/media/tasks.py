@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session as SessionType
 
 from app.db import Reading, Session, utcnow
 from app.errors import Problem
-from app.jobs import PATIENT, enqueue, queue
+from app.jobs import PATIENT, Queue, enqueue, queue
 from app.media import masking, orphans, queries, service, spool, uploads
 from app.media.errors import PhotoTooLarge, StoreUnavailable, UnreadablePhoto, UploadDiffers
 from app.media.models import DirectUpload, UploadState
@@ -26,7 +26,7 @@ _MASKED_AT_ONCE = 500
 _MOVED_AT_ONCE = 500
 
 
-@queue.task(name="media.receive", retry=PATIENT)
+@queue.task(name="media.receive", queue=Queue.PHOTOS, retry=PATIENT)
 def receive(photo_id: str) -> None:
     """Look at what was uploaded directly: make it the photo, or keep why it is none."""
     with Reading() as session:
@@ -52,7 +52,7 @@ def receive(photo_id: str) -> None:
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="media.look", queueing_lock="media.look")
+@queue.task(name="media.look", queue=Queue.PHOTOS, queueing_lock="media.look")
 def look(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Take up what clients put into the store without saying so: a phone may lose its network at any moment."""
     there = uploads.look(service.current())
@@ -64,7 +64,7 @@ def look(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic j
         log.info("uploads found", extra={"found": found})
 
 
-@queue.task(name="media.render", retry=PATIENT)
+@queue.task(name="media.render", queue=Queue.PHOTOS, retry=PATIENT)
 def render(photo_id: str) -> None:
     """Make the renditions of a photo. A fault is kept with the photo; where it may pass the job is tried again."""
     with Reading() as session:
@@ -78,7 +78,7 @@ def render(photo_id: str) -> None:
             enqueue(session, "media.mask", photo_id=photo_id)
 
 
-@queue.task(name="media.mask", retry=PATIENT)
+@queue.task(name="media.mask", queue=Queue.PHOTOS, retry=PATIENT)
 def mask(photo_id: str) -> None:
     """Make the masked renditions of a photo. What cannot be masked is not shown: the fault is kept for staff."""
     with Reading() as session:
@@ -93,7 +93,7 @@ def mask(photo_id: str) -> None:
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="media.unspool", queueing_lock="media.unspool", lock="media.unspool")
+@queue.task(name="media.unspool", queue=Queue.PHOTOS, queueing_lock="media.unspool", lock="media.unspool")
 def unspool(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Move originals from the database into the store, until it refuses one: then the next minute tries again."""
     with Reading() as session:
@@ -134,7 +134,7 @@ def _noting(photo_id: UUID, note: Callable[[SessionType, UUID, str], None], said
 
 
 @queue.periodic(cron="12 * * * *")
-@queue.task(name="media.forget", queueing_lock="media.forget")
+@queue.task(name="media.forget", queue=Queue.UPKEEP, queueing_lock="media.forget")
 def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Remove the rows of photos that nobody claimed, and stop waiting for what was announced and did not come."""
     for forgotten, act in (("photos forgotten", service.forget_unclaimed), ("uploads ended", uploads.end_awaiting)):
@@ -146,7 +146,7 @@ def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic
 
 
 @queue.periodic(cron="17 * * * *")
-@queue.task(name="media.sweep", queueing_lock="media.sweep")
+@queue.task(name="media.sweep", queue=Queue.UPKEEP, queueing_lock="media.sweep")
 def sweep(timestamp: int) -> None:
     """Remove the bytes that no row refers to: each hour of a part of the store, of all of it in a day.
 
@@ -161,7 +161,7 @@ def sweep(timestamp: int) -> None:
 
 
 @queue.periodic(cron="22 * * * *")
-@queue.task(name="media.mask_rest", queueing_lock="media.mask_rest")
+@queue.task(name="media.mask_rest", queue=Queue.UPKEEP, queueing_lock="media.mask_rest")
 def mask_rest(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Have photos masked that were rendered before there were masks."""
     with Session.begin() as session:

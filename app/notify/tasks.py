@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session as SessionType
 
 from app.catalogue.city import current_city
 from app.db import Session, utcnow
-from app.jobs import PATIENT, queue, retry_failed
+from app.jobs import PATIENT, Queue, needed_when, queue, retry_failed
 from app.notify import deliveries, service, webhook_calls
 from app.notify.keys import current
 from app.notify.service.contacts import FORGOTTEN_AT_ONCE
@@ -23,7 +24,7 @@ FAN_OUTS_MOST = 9 + 24  # PATIENT gives up after nine; then once an hour for a d
 FAN_OUTS_AT_ONCE = 500
 
 
-@queue.task(name="notify.fan_out", retry=PATIENT)
+@queue.task(name="notify.fan_out", queue=Queue.TELLING, retry=PATIENT)
 def fan_out(event_id: str) -> None:
     """Queue the deliveries of an event, and the calls of webhooks."""
     with Session.begin() as session:
@@ -32,7 +33,15 @@ def fan_out(event_id: str) -> None:
     log.info("event fanned out", extra={"event": event_id, "deliveries": new, "calls": calls})
 
 
-@queue.task(name="notify.deliver", retry=PATIENT)
+@needed_when("notify.fan_out")
+def has_listeners(session: SessionType, asked: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Enqueue no fan-out of a line that nobody hears of."""
+    events = [UUID(each["event_id"]) for each in asked]
+    heard = service.events_with_listeners(session, events)
+    return [index for index, event_id in enumerate(events) if event_id in heard]
+
+
+@queue.task(name="notify.deliver", queue=Queue.SENDING, retry=PATIENT)
 def deliver(delivery_id: str) -> None:
     """Try a delivery once. A later try is a job of its own; PATIENT is for a database that is away."""
     with Session.begin() as session:
@@ -45,7 +54,7 @@ def deliver(delivery_id: str) -> None:
     log.info("delivery tried", extra={"delivery": delivery_id, "try": parcel.number, "result": outcome.result.value})
 
 
-@queue.task(name="notify.call", retry=PATIENT)
+@queue.task(name="notify.call", queue=Queue.SENDING, retry=PATIENT)
 def call(delivery_id: str) -> None:
     """Try a call of a webhook once. A later try is a job of its own."""
     with Session.begin() as session:
@@ -59,7 +68,7 @@ def call(delivery_id: str) -> None:
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="notify.recover", queueing_lock="notify.recover")
+@queue.task(name="notify.recover", queue=Queue.CLOCKS, queueing_lock="notify.recover")
 def recover(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Take up the deliveries of dead workers."""
     with Session.begin() as session:
@@ -69,7 +78,7 @@ def recover(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodi
 
 
 @queue.periodic(cron="27 * * * *")
-@queue.task(name="notify.retry", queueing_lock="notify.retry")
+@queue.task(name="notify.retry", queue=Queue.CLOCKS, queueing_lock="notify.retry")
 def retry(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Try the fan-outs again that failed for good: without their deliveries nobody would ever hear of the event."""
     with Session.begin() as session:
@@ -79,7 +88,7 @@ def retry(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic 
 
 
 @queue.periodic(cron="*/10 * * * *")
-@queue.task(name="notify.letters", queueing_lock="notify.letters")
+@queue.task(name="notify.letters", queue=Queue.TELLING, queueing_lock="notify.letters")
 def letters(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Write the letters of this morning to those who follow an area or an item."""
     written = LETTERS_AT_ONCE
@@ -89,7 +98,7 @@ def letters(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodi
 
 
 @queue.periodic(cron="17 3 * * *")
-@queue.task(name="notify.forget", queueing_lock="notify.forget")
+@queue.task(name="notify.forget", queue=Queue.UPKEEP, queueing_lock="notify.forget")
 def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Erase the addresses that are not needed any more."""
     days = current().settings.contact_days
@@ -97,14 +106,14 @@ def forget(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic
 
 
 @queue.periodic(cron="22 3 * * *")
-@queue.task(name="notify.give_up", queueing_lock="notify.give_up")
+@queue.task(name="notify.give_up", queue=Queue.UPKEEP, queueing_lock="notify.give_up")
 def give_up(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Give up the messages to addresses that nobody confirmed."""
     _repeat("messages given up", lambda session: service.give_up_unconfirmed(session, now=utcnow()))
 
 
 @queue.periodic(cron="27 3 * * *")
-@queue.task(name="notify.forget_calls", queueing_lock="notify.forget_calls")
+@queue.task(name="notify.forget_calls", queue=Queue.UPKEEP, queueing_lock="notify.forget_calls")
 def forget_calls(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Remove the record of old calls of webhooks."""
     with Session.begin() as session:

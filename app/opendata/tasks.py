@@ -7,7 +7,7 @@ import logging
 from app.catalogue.city import current_city
 from app.catalogue.errors import NoCity
 from app.db import Reading, Snapshot, utcnow
-from app.jobs import queue
+from app.jobs import Queue, queue
 from app.media import service as media
 from app.notify import keys
 from app.opendata import service
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @queue.periodic(cron="40 * * * *")
-@queue.task(name="opendata.export", queueing_lock="opendata.export", lock="opendata.export")
+@queue.task(name="opendata.export", queue=Queue.UPKEEP, queueing_lock="opendata.export", lock="opendata.export")
 def export(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Write the files of today once it is three o'clock in the city; one that failed is due again the next hour."""
     settings, shelf = keys.current().settings, Shelf(media.current().store)

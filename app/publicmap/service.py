@@ -35,18 +35,20 @@ FOLDED_AT_ONCE = 2000
 FOLDING = "publicmap.fold"
 REBUILT_AT_ONCE = 20_000
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 Progress = Callable[[int], object]
 
 
-def fold(session: Session, *, now: dt.datetime, limit: int = FOLDED_AT_ONCE) -> int:
+def fold(session: Session, *, now: dt.datetime, limit: int = FOLDED_AT_ONCE) -> int | None:
     """Bring work orders that changed, or came of another age, into the map; give how many such changes were taken.
 
-    One at a time: whoever comes second waits, and finds what the first one left. A work order that cannot be folded
-    (a fault of ours) is put off, and the rest is folded.
+    One at a time: where somebody else writes the map, nothing is done and nothing given. A work order that cannot be
+    folded (a fault of ours) is put off, and the rest is folded.
     """
     session.flush()
-    session.execute(_LOCK, {"key": LOCK})
+    if not session.scalar(_TRY_LOCK, {"key": LOCK}):
+        return None
     put_off = setbacks.put_off_keys(session, FOLDING, now=now)
     changed = session.scalars(TAKE_CHANGES, {"now": now, "limit": limit, "put_off": put_off}).all()
     again = setbacks.due_keys(session, FOLDING, now=now, limit=limit)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as SessionType
 from app.catalogue.city import current_city
 from app.catalogue.errors import NoCity
 from app.db import Reading, Session, utcnow
-from app.jobs import PATIENT, queue
+from app.jobs import PATIENT, Queue, queue
 from app.media import pairs
 from app.media import service as media
 from app.media.probe import TooSlow, Undecodable
@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 BATCHES_A_MINUTE = 50
 
 
-@queue.task(name="reports.sample", retry=PATIENT)
+@queue.task(name="reports.sample", queue=Queue.CLOCKS, retry=PATIENT)
 def sample(work_order_id: str, round_number: int) -> None:
     """Decide whether a repair is checked before it closes."""
     with Session.begin() as session:
         after_fix.sample(session, UUID(work_order_id), round_number, now=utcnow())
 
 
-@queue.task(name="reports.compare_place", retry=PATIENT)
+@queue.task(name="reports.compare_place", queue=Queue.CLOCKS, retry=PATIENT)
 def compare_place(photo_id: str) -> None:
     """Look whether a photo that came after its report was taken where the report says."""
     with Session.begin() as session:
@@ -37,7 +37,7 @@ def compare_place(photo_id: str) -> None:
 
 
 @queue.periodic(cron="* * * * *")
-@queue.task(name="reports.close_silent", queueing_lock="reports.close_silent")
+@queue.task(name="reports.close_silent", queue=Queue.CLOCKS, queueing_lock="reports.close_silent")
 def close_silent(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Close what was confirmed a day ago, or met silence for long enough."""
     closed = 0
@@ -54,7 +54,7 @@ def close_silent(timestamp: int) -> None:  # noqa: ARG001  # the interface of pe
         log.info("work orders closed by silence", extra={"closed": closed})
 
 
-@queue.task(name="reports.pair", retry=PATIENT)
+@queue.task(name="reports.pair", queue=Queue.PHOTOS, retry=PATIENT)
 def pair(photo_id: str | None = None, work_order_id: str | None = None) -> None:
     """Make the pair of a work order, or of the one that a photo belongs to; take it away where there is none now."""
     with Reading() as session:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from app.jobs import queue
+from app.jobs import Queue, queue
 from app.notify import keys
 from app.status.service import log_alarms, take_status
 
 
 @queue.periodic(cron="*/5 * * * *")
-@queue.task(name="status.watch", queueing_lock="status.watch")
+@queue.task(name="status.watch", queue=Queue.CLOCKS, queueing_lock="status.watch")
 def watch(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Log each alarm, every five minutes while it lasts."""
     _, alarms = take_status(keys.current().settings)

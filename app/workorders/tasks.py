@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from app.db import Session, utcnow
-from app.jobs import queue
+from app.jobs import Queue, queue
 from app.workorders.anchors import anchor_next, last_over
 
 log = logging.getLogger(__name__)
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 # Every hour, not once a day: a night in which no worker ran is made up for within the hour.
 @queue.periodic(cron="7 * * * *")
-@queue.task(name="workorders.anchor", queueing_lock="workorders.anchor")
+@queue.task(name="workorders.anchor", queue=Queue.CLOCKS, queueing_lock="workorders.anchor")
 def anchor(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Anchor yesterday, and the days before it that were missed, each in a transaction of its own."""
     now = utcnow()

@@ -26,7 +26,6 @@ GENESIS = bytes(32)
 SALT_BYTES = 16
 CHANNEL = "timeline"
 _NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :told)")
-FOLD_PRIORITY = 10
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -71,14 +70,6 @@ def happened_at(event: TimelineEvent) -> dt.datetime:
     return dt.datetime.fromisoformat(content["happened_at"]) if "happened_at" in content else event.at
 
 
-def ask_to_fold(session: Session) -> None:
-    """Have what changed counted anew on the public map, once this transaction commits.
-
-    One at a time, and before what takes long: it is over in a moment and takes all that waits.
-    """
-    enqueue(session, "publicmap.fold", lock="publicmap.fold", priority=FOLD_PRIORITY)
-
-
 def append(
     session: Session,
     work_order: WorkOrder,
@@ -91,10 +82,10 @@ def append(
 ) -> TimelineEvent:
     """Add a line to the history of a work order whose row this transaction has locked or made.
 
-    A public line enqueues the job that tells people, and every line the one that counts the work order anew on the
-    public map, in the same transaction; every line is told to the live stream when that commits (NOTIFY: work order,
-    number, line). Time never runs backwards within one
-    history: a step whose moment was read before it waited for the lock gets the time of the line before it.
+    A public line enqueues the job that tells people, in the same transaction. Every line is sent to whoever listens
+    when that commits (NOTIFY: work order, number, line): to the live stream, and to the worker that counts the work
+    order anew on the public map. Time never runs backwards within one history: a step whose moment was read before it
+    waited for the lock gets the time of the line before it.
     """
     at = max(at, work_order.updated_at)
     salt = secrets.token_bytes(SALT_BYTES)
@@ -116,7 +107,6 @@ def append(
     session.add(TimelinePayload(event_id=event.id, salt=salt, content=content))
     session.execute(_NOTIFY, {"told": f"{event.work_order_id} {event.number} {event.id}"})
     session.add(WorkOrderChange(work_order_id=work_order.id))
-    ask_to_fold(session)
     if public:
         enqueue(session, "notify.fan_out", event_id=str(event.id))
     return event

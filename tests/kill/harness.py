@@ -55,10 +55,11 @@ class Service:
         """Give where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, name: str, *, application: str = "wsgi", **more: str) -> None:
+    def start(self, name: str, *arguments: str, application: str = "wsgi", **more: str) -> None:
         """Start ``web`` or ``worker`` in a session of its own; ``worker 2`` is one more.
 
-        ``application`` is the module that it runs, ``more`` its environment besides the settings.
+        ``arguments`` are added to its command, ``application`` is the module that it runs, ``more`` its environment
+        besides the settings.
         """
         command = {
             "web": [
@@ -70,7 +71,12 @@ class Service:
         }[name.partition(" ")[0]]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment() | more, stdout=log, stderr=log, start_new_session=True
+                [*command, *arguments],
+                cwd=ROOT,
+                env=self._environment() | more,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def kill(self, name: str) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.config import Settings
 from app.db import utcnow
+from app.jobs import write_jobs
 from app.media import cli, doctor, masking, service, states, tasks
 from app.media.doctor import Finding, Ill
 from app.media.errors import StoreUnavailable
@@ -66,6 +67,7 @@ def add(session: Session, data: bytes | None = None, *, done: bool = True) -> Ph
     """Record a photo; where it is done its jobs are too."""
     (accepted,) = service.accept(service.current(), [Upload("a.png", data or encode(quarters(), "PNG"))])
     photo = service.record(session, accepted, now=NOW, claimed=True)
+    write_jobs(session)  # as a commit would
     if done:
         work(session)
         session.refresh(photo)

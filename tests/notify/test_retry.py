@@ -26,8 +26,8 @@ def fail(session: SessionType, *, attempts: int) -> None:
 
 
 def test_failed_fan_outs_are_tried_again_and_no_other_job_is(shenzhen: SessionType) -> None:
-    make_report(shenzhen)
-    make_report(shenzhen)
+    make_report(shenzhen, contact="one@example.org")
+    make_report(shenzhen, contact="two@example.org")
     shenzhen.execute(text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'media.render')"))
     fail(shenzhen, attempts=9)
     count = len(states(shenzhen))
@@ -40,7 +40,7 @@ def test_failed_fan_outs_are_tried_again_and_no_other_job_is(shenzhen: SessionTy
 
 
 def test_a_fan_out_that_fails_for_two_days_is_left_to_be_looked_at(shenzhen: SessionType) -> None:
-    make_report(shenzhen)
+    make_report(shenzhen, contact="one@example.org")
     fail(shenzhen, attempts=tasks.FAN_OUTS_MOST)
 
     tasks.retry(0)
@@ -49,8 +49,8 @@ def test_a_fan_out_that_fails_for_two_days_is_left_to_be_looked_at(shenzhen: Ses
 
 
 def test_not_all_are_taken_up_at_once(shenzhen: SessionType, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_report(shenzhen)
-    make_report(shenzhen)
+    make_report(shenzhen, contact="one@example.org")
+    make_report(shenzhen, contact="two@example.org")
     fail(shenzhen, attempts=9)
     monkeypatch.setattr(tasks, "FAN_OUTS_AT_ONCE", 1)
 

@@ -14,7 +14,7 @@ from app.notify.service.contacts import (
     give_up_unconfirmed,
     know_contact,
 )
-from app.notify.service.fan_out import TOLD, fan_out
+from app.notify.service.fan_out import TOLD, events_with_listeners, fan_out
 from app.notify.service.subscriptions import (
     end_for,
     end_subscription,
@@ -37,6 +37,7 @@ __all__ = [
     "end_contact",
     "end_for",
     "end_subscription",
+    "events_with_listeners",
     "fan_out",
     "follow",
     "follow_topic",

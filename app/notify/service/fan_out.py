@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, Uuid, cast, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
@@ -16,8 +16,9 @@ from app.jobs import enqueue
 from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Subscription
 from app.notify.queries import OWN
 from app.notify.senders import senders
+from app.notify.webhook_models import Webhook
 from app.restores import may_be_told
-from app.workorders.models import EventKind, TimelineEvent
+from app.workorders.models import EventKind, TimelineEvent, TimelinePayload
 
 # What a resident hears of, where the line is public. Of the public kinds only a correction of item or place is not
 # told by itself: where it changes anything for the resident, it comes as a transfer.
@@ -43,6 +44,8 @@ TOLD = (
     EventKind.REOPENED,
     EventKind.CLOSED,
 )
+# These name the reporters whom they moved: whose subscriptions may belong to another work order by the commit.
+_MOVING = (EventKind.MERGED, EventKind.SPLIT)
 
 
 def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
@@ -71,11 +74,42 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     return len(new)
 
 
+def events_with_listeners(session: Session, event_ids: Collection[UUID]) -> set[UUID]:
+    """Give those of the lines that this transaction wrote which somebody may hear of: a subscriber or a webhook.
+
+    Who subscribes later hears from the next line on, for both lock the work order. Where it is in doubt, as for
+    reporters who were moved, the line counts as one with listeners.
+    """
+    of_report = Subscription.subscriber == cast(TimelinePayload.content["report"].astext, Uuid)
+    of_work_order = Subscription.work_order_id == TimelineEvent.work_order_id
+    subscribed = exists().where(of_work_order | of_report, Subscription.ended_at.is_(None))
+    asked = (
+        select(
+            TimelineEvent.id,
+            TimelineEvent.kind,
+            (subscribed | TimelineEvent.kind.in_(_MOVING)).label("subscribed"),
+            exists().where(Webhook.id.is_not(None)).label("called"),
+            TimelinePayload.content,
+        )
+        .outerjoin(TimelinePayload, TimelinePayload.event_id == TimelineEvent.id)
+        .where(TimelineEvent.id.in_(event_ids), TimelineEvent.public)
+    )
+    return {
+        row.id
+        for row in session.execute(asked)
+        if row.called or (row.subscribed and _is_news(row.kind, row.content or {}))
+    }
+
+
 def _is_told(event: TimelineEvent) -> bool:
-    """Tell whether a line is news. A dispatch at filing is none: the receipt, written with it, names the unit."""
-    if event.kind is EventKind.DISPATCHED and not _content(event).get("by_hand"):
+    return event.public and _is_news(event.kind, _content(event))
+
+
+def _is_news(kind: EventKind, content: Mapping[str, Any]) -> bool:
+    """Tell whether a public line is news; a dispatch at filing is not: the receipt, written with it, names the unit."""
+    if kind is EventKind.DISPATCHED and not content.get("by_hand"):
         return False
-    return event.public and event.kind in TOLD
+    return kind in TOLD
 
 
 def _content(event: TimelineEvent) -> dict[str, Any]:
