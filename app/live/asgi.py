@@ -21,6 +21,7 @@ from app.api.ratelimit import network_of
 from app.config import Settings
 from app.db import utcnow
 from app.errors import Forbidden, NotFound, Problem, TooMany, Unauthorized, Unavailable
+from app.listener.connections import Connection, Receive, Scope, Send
 from app.live import queries
 from app.live.farewell import comeback
 from app.live.frames import Position, retry
@@ -32,10 +33,10 @@ from app.reports.errors import NoSuchReport
 
 log = logging.getLogger(__name__)
 
-Scope = dict[str, Any]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 _TRACK = re.compile(r"/api/v1/track/([^/]{1,200})/events")
 _STAFF = "/api/v1/events"
+_OUR_BYTES = 16 * 1024  # of each stream; more waits in its queue
+_KERNEL_BYTES = 32 * 1024  # Linux doubles it for its own use
 _RETRY_MILLISECONDS = 3000
 _BUSY_SECONDS = "30"
 _SEATING_SECONDS = 0.2
@@ -55,6 +56,11 @@ class MethodNotAllowed(Problem):
     title = "Method Not Allowed"
 
 
+def is_stream(path: str) -> bool:
+    """Tell whether a path is that of a stream."""
+    return path == _STAFF or _TRACK.fullmatch(path) is not None
+
+
 class Live:
     """The application over one hub."""
 
@@ -66,7 +72,7 @@ class Live:
         page = urlsplit(settings.public_url)
         self._origin = f"{page.scheme}://{page.netloc}".encode()
 
-    async def __call__(self, scope: Scope, _: Any, send: Send) -> None:
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answer one request."""
         request_id.set(str(uuid7()))
         headers: dict[bytes, bytes] = {}
@@ -166,6 +172,7 @@ class Live:
         self._addresses[stream.address] += 1
         self._hub.open(stream)
         request.wire.on_lost = stream.close
+        request.wire.bound_writes(_OUR_BYTES, _KERNEL_BYTES)
         try:
             seating = asyncio.create_task(self._seat(stream, request.last_event_id))
             await self._begin(send, seating)
@@ -223,7 +230,7 @@ class Request:
     def __init__(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.wire = scope["state"]["wire"]
+        self.wire: Connection = scope["state"]["connection"]
         self._client: str = scope["client"][0] if scope["client"] else ""
         self._headers = headers
         self._query = parse_qs(scope["query_string"].decode(errors="replace"))

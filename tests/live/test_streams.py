@@ -23,7 +23,7 @@ from app.accounts.service import SYSTEM, token_digest
 from app.config import Settings
 from app.db import Session, utcnow
 from app.live import queries
-from app.live.__main__ import make_reader
+from app.live.process import make_reader
 from app.reports import service
 from app.reports.models import Report
 from app.reports.views import show_track
