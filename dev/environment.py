@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dev.cluster import APP, OWNER, Cluster
 from dev.places import PROGRAMS, ROOT, VAR, city_code, database_name, slug
-from dev.ports import HIGHEST, read_port
+from dev.ports import read_port
 
 SECRET = VAR / "secret-key"
 SECRET_LENGTH = 32
@@ -21,7 +21,6 @@ class Plan:
 
     host: str
     port: int
-    live_port: int
     pack: Path
     code: str
     external: bool
@@ -31,11 +30,9 @@ class Plan:
     def of(cls, given: Mapping[str, str]) -> "Plan":
         """Read HOST, PORT, CITY and DATABASE_URL."""
         pack = (ROOT / (given.get("CITY") or "cities/shenzhen")).resolve()
-        port = read_port(given.get("PORT") or "8000")
         return cls(
             host=given.get("HOST") or "127.0.0.1",
-            port=port,
-            live_port=read_port(given.get("LIVE_PORT") or str(port + 1 if port < HIGHEST else port - 1)),
+            port=read_port(given.get("PORT") or "8000"),
             pack=pack,
             code=city_code(pack),
             external=bool(given.get("DATABASE_URL")),
@@ -52,11 +49,6 @@ class Plan:
         host = "127.0.0.1" if self.host in ANY_ADDRESS else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
-    @property
-    def live_address(self) -> str:
-        """The address of the live stream as seen from this machine."""
-        return f"{self.address.rpartition(':')[0]}:{self.live_port}"
-
 
 def settings(plan: Plan, given: Mapping[str, str], cluster: Cluster) -> dict[str, str]:
     """Return the settings of the service: those given, and for the rest those of this checkout."""
@@ -64,10 +56,7 @@ def settings(plan: Plan, given: Mapping[str, str], cluster: Cluster) -> dict[str
         "CITY_PACK": str(plan.pack),
         "HOST": plan.host,
         "PORT": str(plan.port),
-        "LIVE_PORT": str(plan.live_port),
         "PUBLIC_URL": given.get("PUBLIC_URL") or plan.address,
-        # Behind a proxy of one's own, which joins both under one name, there is one address.
-        "LIVE_URL": given.get("LIVE_URL") or given.get("PUBLIC_URL") or plan.live_address,
         "MEDIA_ROOT": given.get("MEDIA_ROOT") or str(VAR / "media" / slug(plan.code)),
         "MAIL_ROOT": given.get("MAIL_ROOT") or str(VAR / "mail"),
         "SECRET_KEY": given.get("SECRET_KEY") or secret(SECRET),

@@ -1,11 +1,13 @@
-"""The address that the service will listen on, checked before anything else is done."""
+"""The socket that the service will listen on, opened before anything else is done and kept until it serves."""
 
 import errno
 import socket
+from contextlib import suppress
 
 from dev.console import Refusal
 
 HIGHEST = 65535
+BACKLOG = 4096
 
 
 def read_port(text: str) -> int:
@@ -15,28 +17,48 @@ def read_port(text: str) -> int:
     return int(text)
 
 
-def require_free(host: str, port: int, name: str = "PORT") -> None:
-    """Refuse when nothing could listen on `host` and `port`, and say what to do; `name` is the variable of the port."""
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on `host` and `port`, so that nobody else can; refuse when another does, and say what to do.
+
+    Who connects from now on waits until the service answers.
+    """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        return _listen(host, port)
     except socket.gaierror as fault:
         raise Refusal(f"HOST is {host!r}, which is no address.") from fault
     except OSError as fault:
-        raise Refusal(_reason(fault, host, port, name)) from fault
+        raise Refusal(_reason(fault, host, port)) from fault
 
 
-def _reason(fault: OSError, host: str, port: int, name: str) -> str:
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        # Without SO_REUSEPORT. Bound alone, two sockets may have one port; it is listening that keeps the others out.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _reason(fault: OSError, host: str, port: int) -> str:
     if fault.errno == errno.EADDRINUSE:
-        return f"Port {port} is in use. Choose another: make run {name}={_other(port)}"
+        return f"Port {port} is in use. Choose another: make run PORT={_free(host, port)}"
     if fault.errno == errno.EACCES:
-        return f"Port {port} is for root only. Choose another: make run {name}=8000"
+        return f"Port {port} is for root only. Choose another: make run PORT=8000"
     if fault.errno == errno.EADDRNOTAVAIL:
         return f"HOST is {host}, which is no address of this machine."
     return f"Nothing can listen on {host}:{port}: {fault.strerror}"
 
 
-def _other(port: int) -> int:
-    return port + 1 if port < HIGHEST else port - 1
+def _free(host: str, taken: int) -> int:
+    """Find a port that nobody listens on, near the one that is taken."""
+    above = range(taken + 1, min(taken + 100, HIGHEST) + 1)
+    for port in (*above, *range(taken - 1, max(taken - 100, 1024), -1)):
+        with suppress(OSError):
+            _listen(host, port).close()
+            return int(port)
+    return 8000

@@ -92,8 +92,8 @@ def next_steps(settings: Path) -> str:
         *lines,
         "  systemctl start suishoupai-migrate",
         "  suishoupai city load PATH/OF/PACK                # the first time, and when the pack changed",
-        "  systemctl enable suishoupai-web suishoupai-worker suishoupai-live suishoupai-backup.timer",
-        "  systemctl restart suishoupai-web suishoupai-worker suishoupai-live suishoupai-backup.timer",
+        "  systemctl enable suishoupai-web suishoupai-worker suishoupai-backup.timer",
+        "  systemctl restart suishoupai-web suishoupai-worker suishoupai-backup.timer",
         "",
     ])  # fmt: skip
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from dev.cluster import Cluster, main_cluster
 from dev.console import Refusal, relay, say
 from dev.environment import Plan
 from dev.places import PROGRAMS, ROOT, VAR, require_writable
-from dev.service import Service, wait_until_ready
+from dev.service import Service, end_leftovers, wait_until_ready
 from dev.welcome import TOKENS, welcome
 
 EXAMPLE = re.compile(r"-?[\d.]+ -?[\d.]+ \S+")  # what `flask prepare` prints of a report: longitude, latitude, item
@@ -28,16 +29,20 @@ def run(given: Mapping[str, str] = os.environ) -> None:
     if running is not None:
         raise Refusal(_already(running))
     plan = Plan.of(given)
-    ports.require_free(plan.host, plan.port)
-    ports.require_free(plan.host, plan.live_port, name="LIVE_PORT")
     require_writable(VAR)
     with locks.held(LOCK, busy=_already(None), wait=False):
-        _end_gently()
-        try:
-            setup.ensure(server=not plan.external, front=True)
-            _serve(plan, given, started=started)
-        except KeyboardInterrupt:
-            say("Ended." if plan.external else "Ended. The data stay in var/.")
+        end_leftovers()
+        with ports.listen(plan.host, plan.port) as listener:
+            _run(plan, given, listener, started=started)
+
+
+def _run(plan: Plan, given: Mapping[str, str], listener: socket.socket, *, started: float) -> None:
+    _end_gently()
+    try:
+        setup.ensure(server=not plan.external, front=True)
+        _serve(plan, given, listener, started=started)
+    except KeyboardInterrupt:
+        say("Ended." if plan.external else "Ended. The data stay in var/.")
 
 
 def prepare(plan: Plan, env: Mapping[str, str]) -> list[str]:
@@ -50,7 +55,7 @@ def prepare(plan: Plan, env: Mapping[str, str]) -> list[str]:
     return relay(command, answer=EXAMPLE, env=env, cwd=ROOT).split()
 
 
-def _serve(plan: Plan, given: Mapping[str, str], *, started: float) -> None:
+def _serve(plan: Plan, given: Mapping[str, str], listener: socket.socket, *, started: float) -> None:
     cluster = main_cluster()
     with ExitStack() as ending:
         if not plan.external:
@@ -60,8 +65,8 @@ def _serve(plan: Plan, given: Mapping[str, str], *, started: float) -> None:
             cluster.ensure_database(plan.database)
         env = environment.whole(environment.settings(plan, given, cluster), given)
         example = prepare(plan, env)
-        say("Starting web, worker and live stream")
-        service = Service(env)
+        say("Starting web and worker")
+        service = Service(env, listener)
         ending.callback(service.stop)
         service.start()
         wait_until_ready(plan.address, service)

@@ -1,6 +1,7 @@
 """The service's processes: started by honcho from the Procfile, watched, and ended without a rest."""
 
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -19,20 +20,21 @@ PAUSE = 0.25
 
 
 class Service:
-    """Web, worker and live stream, under honcho."""
+    """Web and worker, under honcho; web serves on a socket that listens already."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = {**env, **dict([MARK.split("=", 1)])}
+    def __init__(self, env: Mapping[str, str], listener: socket.socket) -> None:
+        # honcho closes all descriptors of its children but the first three: the socket is their standard input.
+        self._env = {**env, **dict([MARK.split("=", 1)]), "LISTEN_FD": "0"}
+        self._listener = listener
         self._honcho: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start what the Procfile says; what an earlier run left is ended first."""
-        end_leftovers()
+        """Start what the Procfile says."""
         # A session of its own: Ctrl-C reaches us alone, and we end it in order. Should we be killed, the kernel asks
         # it to end.
         command = ["setpriv", "--pdeathsig", "TERM", str(PROGRAMS / "honcho"), "start"]
         self._honcho = subprocess.Popen(
-            command, cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, start_new_session=True
+            command, cwd=ROOT, env=self._env, stdin=self._listener.fileno(), start_new_session=True
         )
 
     @property
@@ -45,14 +47,14 @@ class Service:
         while not self.ended:
             meanwhile()
             time.sleep(PAUSE)
-        raise Refusal("web, worker or live stream ended by itself; its last words are above.")
+        raise Refusal("web or worker ended by itself; its last words are above.")
 
     def stop(self) -> None:
         """End all of it."""
         if self._honcho is None:
             return
         if not self.ended:
-            say("Ending web, worker and live stream")
+            say("Ending web and worker")
             self._honcho.send_signal(signal.SIGTERM)
         try:
             self._honcho.wait(GRACE)
@@ -75,7 +77,7 @@ def wait_until_ready(address: str, service: Service) -> None:
         if said == "":
             return
         if service.ended:
-            raise Refusal("web, worker or live stream ended at the start; its last words are above.")
+            raise Refusal("web or worker ended at the start; its last words are above.")
         now = time.monotonic()
         if now - started > READY_SECONDS:
             raise Refusal(f"The service is not ready after {READY_SECONDS:.0f} seconds: {said}")

@@ -48,9 +48,13 @@ def install(app: Flask, *, trusted_proxies: int, live_url: str = "") -> None:
     app.teardown_request(lambda _: end_budget())
 
 
+def read_request_id(given: str) -> str:
+    """Give the id that a proxy gave a request, or a new one where it gave none that may stand in the logs."""
+    return given if _GIVEN_ID.fullmatch(given) else str(uuid7())
+
+
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    request_id.set(given if _GIVEN_ID.fullmatch(given) else str(uuid7()))
+    request_id.set(read_request_id(request.headers.get("X-Request-Id", "")))
     begin_budget()
     g.began = time.perf_counter()
     if "\x00" in request.path:

@@ -118,7 +118,7 @@ def test_the_scale_is_named_by_bench() -> None:
 
 
 def test_the_server_is_the_one_of_the_procfile() -> None:
-    assert web_command().startswith("exec granian ")
+    assert web_command().startswith("exec python -m app.server ")
 
 
 def test_what_belongs_to_a_work_order_is_taken_from_another_and_a_token_stays() -> None:

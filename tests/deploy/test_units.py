@@ -14,7 +14,7 @@ from dev import processes, production
 from dev.places import PROGRAMS, ROOT
 from tests.deploy.machine import PATIENCE, Machine
 
-UNITS = ("web", "worker", "live", "migrate", "backup")
+UNITS = ("web", "worker", "migrate", "backup")
 MOST_EXPOSED = 30  # tenths: systemd-analyze calls 3.0 "OK"
 ADDRESS = "http://127.0.0.1:8000"
 PYTHON = str(PROGRAMS / "python")

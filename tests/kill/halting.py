@@ -1,6 +1,7 @@
 """The application with a halt in it: at the point that HALT_AT names it writes its process id to a file and waits.
 
-Started in place of wsgi.py by tests that kill it there, so that nothing in app/ exists for tests only. If nobody kills
+Started in place of wsgi.py, or as a module in place of app.server, by tests that kill it there, so that nothing in
+app/ exists for tests only. If nobody kills
 it, it goes on after a while and leaves a second file that says so.
 """
 
@@ -17,6 +18,7 @@ from sqlalchemy import event
 
 from app import create_app, db
 from app.media import masking, service, store, uploads
+from app.server.__main__ import main
 
 SECONDS = 1800
 ORIGINAL = r"/originals/"
@@ -109,4 +111,7 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 POINTS[os.environ["HALT_AT"]]()
-app = create_app()
+if __name__ == "__main__":
+    main()
+else:
+    app = create_app()

@@ -63,9 +63,8 @@ class Service:
         """
         command = {
             "web": [
-                *(str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
-                *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", "--log-level", "error"),
-                f"{application}:app",
+                *(sys.executable, "-m", "app.server" if application == "wsgi" else application),
+                *("--port", str(self.port), "--workers", "2", "--threads", "4"),
             ],
             "worker": [str(BIN / "flask"), "--app", application, "worker"],
         }[name.partition(" ")[0]]

@@ -171,8 +171,10 @@ class Live:
 
 
 @contextmanager
-def running(settings: Settings, folder: Path, *, port: int = 0, **over: str) -> Iterator[Live]:
-    """Run the process over a database."""
+def running(
+    settings: Settings, folder: Path, *, port: int = 0, module: str = "app.live", **over: str
+) -> Iterator[Live]:
+    """Run the process over a database; ``app.server`` has the pages beside the streams."""
     port = port or reserve_port()
     environment = os.environ | {
         "DATABASE_URL": settings.database_url,
@@ -184,7 +186,7 @@ def running(settings: Settings, folder: Path, *, port: int = 0, **over: str) -> 
     log = folder / "live.log"
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.live", "--port", str(port)],
+            [sys.executable, "-m", module, "--port", str(port)],
             cwd=ROOT,
             env=environment,
             stdout=written,
@@ -192,7 +194,7 @@ def running(settings: Settings, folder: Path, *, port: int = 0, **over: str) -> 
         )
         live = Live(process, port, log)
         try:
-            live.wait(listens=True)
+            live.wait(**({"listens": True} if module == "app.live" else {"status": "ok"}))
             yield live
         finally:
             for client in live.clients:
