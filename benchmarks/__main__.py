@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure, and write a page of docs/.
 
-BENCH is nothing, ``large`` or ``tiny``; or names a page of its own: ``live``, ``map``, ``mapload``, ``similar``, and
-``map-large`` and ``similar-large`` with ten million work orders.
+BENCH is nothing, ``large`` or ``tiny``; or names a page of its own: ``live``, ``map``, ``mapload``, ``similar``,
+``slow``, and ``map-large`` and ``similar-large`` with ten million work orders.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import mapload, similar, tiles
+from benchmarks import mapload, similar, slow, tiles
 from benchmarks.bench import bench
 from benchmarks.live import main as bench_live
 from benchmarks.scale import TINY, scale_of
@@ -28,6 +28,7 @@ PAGES: Mapping[str, Callable[[], int]] = {
     "map": lambda: tiles.main([]),
     "map-large": lambda: tiles.main(["--sizes", *map(str, tiles.LARGE)]),
     "mapload": lambda: mapload.main([]),
+    "slow": lambda: slow.main([]),
     "similar": lambda: similar.main([]),
     "similar-large": lambda: similar.main(["--sizes", *map(str, similar.LARGE)]),
 }

@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How long an answer took, in milliseconds, and what it said."""
+    """How long an answer took, in milliseconds, and what it said in JSON."""
 
     milliseconds: float
     said: Any
@@ -53,6 +53,11 @@ class Server:
             ["setpriv", "--pdeathsig", "TERM", "sh", "-c", web_command()],
             cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        """Give its first process; the others are children of it."""
+        return self._process.pid
 
     def wait(self) -> None:
         """Wait until it answers."""
@@ -106,7 +111,8 @@ class Server:
             ended = time.perf_counter()
             if answer.status != expected:
                 raise Refusal(f"{request.method} {request.path} answered {answer.status}: {body[:500].decode()}")
-            found.append(Answered((ended - began) * 1000, json.loads(body)))
+            said = json.loads(body) if "json" in answer.headers.get("Content-Type", "") else None
+            found.append(Answered((ended - began) * 1000, said))
             if ended > ends:
                 break
         connection.close()
