@@ -34,6 +34,8 @@ def install(given: Mapping[str, str] = os.environ, etc: Path = Path("/etc"), usr
         raise Refusal("systemd does not run here. docs/operations.md names the commands that your supervisor must run.")
     local = given.get("LOCAL_DATABASE") == "1"
     setup.ensure(server=local, front=True, production=True)
+    # The service cannot write here: without this every start compiles every module anew.
+    _must(str(PROGRAMS / "python"), "-m", "compileall", "-q", str(ROOT / "app"), str(ROOT / "migrations"))
     _make_account()
     _require_readable()
     settings = etc / ACCOUNT
