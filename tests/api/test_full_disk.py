@@ -24,7 +24,7 @@ MEGABYTE = 1 << 20
 DISK_BYTES = 512 * MEGABYTE
 LON, LAT = YUEHAI
 REPORT = {"lon": LON, "lat": LAT, "item": "B0121"}
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from dev.cluster import Cluster
 from tests import make
 from tests.kill.harness import Service
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.kill
 
 DELIVERIES = int(os.environ.get("SILENT_DELIVERIES", "60"))
 PATIENCE_S = 240.0
