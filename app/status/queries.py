@@ -33,6 +33,19 @@ class Queue:
     heartbeat_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class FailingRows:
+    """The rows that a job fails at and puts off; ``failures`` is how often it failed at the worst of them."""
+
+    kind: str
+    rows: int
+    failures: int
+
+
+_FAILING = text("""
+    SELECT kind, count(*) AS rows, max(failures) AS failures FROM setbacks
+    WHERE kind NOT IN ('job', 'job.crash') GROUP BY kind ORDER BY kind
+""")
 _WORKERS = text("""
     SELECT worker.id, extract(epoch FROM now() - worker.last_heartbeat)::float AS heartbeat_s,
            (SELECT count(*) FROM procrastinate_jobs WHERE worker_id = worker.id AND status = 'doing') AS doing
@@ -77,6 +90,11 @@ def read_workers(session: Session) -> list[Worker]:
 def read_queues(session: Session) -> list[Queue]:
     """Read the jobs of each queue that has any."""
     return [Queue(*row) for row in session.execute(_QUEUES)]
+
+
+def read_failing_rows(session: Session) -> list[FailingRows]:
+    """Read how many rows jobs fail at; failed jobs themselves are counted by queue."""
+    return [FailingRows(*row) for row in session.execute(_FAILING)]
 
 
 def count_overdue_clocks(session: Session, *, seconds: int) -> int:

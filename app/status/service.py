@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from app.media.marker import check_store
 from app.outages import outage_of
 from app.readiness import OK, check_schema
 from app.status.queries import (
+    FailingRows,
     Queue,
     Worker,
     count_overdue_clocks,
     count_overdue_deliveries,
+    read_failing_rows,
     read_queues,
     read_workers,
 )
@@ -62,6 +64,7 @@ class Status:
     clocks_overdue: int
     deliveries_overdue: int
     room: Room | None
+    failing: list[FailingRows] = field(default_factory=list)
 
     def alarms(self) -> list[Alarm]:
         """Return what a person must look at."""
@@ -75,6 +78,9 @@ class Status:
                 yield Alarm(f"queue-late:{queue.name}", f"a job waits for {queue.oldest_s:.0f} seconds")
             if queue.failed_today:
                 yield Alarm(f"jobs-failed:{queue.name}", f"{queue.failed_today} jobs failed for good in the last day")
+        for failing in self.failing:
+            detail = f"{failing.rows} rows are put off, the worst failed {failing.failures} times: see table setbacks"
+            yield Alarm(f"rows-failing:{failing.kind}", detail)
 
     def _overdue_alarms(self) -> Iterator[Alarm]:
         if self.clocks_overdue:
@@ -96,6 +102,7 @@ def read_status(session: Session, settings: Settings) -> Status:
         clocks_overdue=count_overdue_clocks(session, seconds=CLOCKS_S),
         deliveries_overdue=count_overdue_deliveries(session, seconds=DELIVERIES_S),
         room=None if settings.s3_endpoint else _room_of(settings.media_root),
+        failing=read_failing_rows(session),
     )
 
 

@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.config import Settings
-from app.jobs import enqueue
+from app.failed_jobs import note_error
+from app.jobs import enqueue, write_jobs
+from app.setbacks import put_off
 from app.status.cli import status_command
 from app.status.queries import Worker
 from app.status.service import GIGABYTE, Room, Status
@@ -74,13 +76,14 @@ def test_a_worker_without_a_heartbeat_is_none(client: FlaskClient, beating: Sess
 
 def test_a_job_that_waits_for_long_is_an_alarm_of_its_queue(client: FlaskClient, beating: Session) -> None:
     enqueue(beating, "publicmap.fold")
+    write_jobs(beating)
     fresh = alarms(client)
     age(beating, "deferred")
 
     assert fresh == []
-    assert alarms(client) == ["queue-late:default"]
+    assert alarms(client) == ["queue-late:upkeep"]
     assert client.get("/statusz").get_json()["queues"][0] | {"oldest_s": 0} == {
-        "name": "default",
+        "name": "upkeep",
         "waiting": 1,
         "oldest_s": 0,
         "doing": 0,
@@ -92,6 +95,7 @@ def test_a_job_that_waits_for_long_is_an_alarm_of_its_queue(client: FlaskClient,
 
 def test_a_job_for_later_does_not_wait(client: FlaskClient, beating: Session) -> None:
     enqueue(beating, "publicmap.fold", at=db.utcnow().replace(year=2100))
+    write_jobs(beating)
     age(beating, "deferred")
 
     assert alarms(client) == []
@@ -104,8 +108,19 @@ def test_a_job_that_failed_for_good_is_an_alarm_for_a_day(client: FlaskClient, b
     today = alarms(client)
     beating.execute(text("UPDATE procrastinate_events SET at = at - interval '25 hours'"))
 
-    assert today == ["jobs-failed:default"]
+    assert today == ["jobs-failed:upkeep"]
     assert alarms(client) == []
+
+
+def test_rows_that_fail_are_an_alarm_of_their_job_and_errors_of_jobs_are_not(
+    client: FlaskClient, beating: Session
+) -> None:
+    for key in ("one", "two"):
+        put_off(beating, "reports.close_silent", key, "LookupError", now=db.utcnow())
+    note_error(beating, 4711, LookupError(), now=db.utcnow())
+
+    assert alarms(client) == ["rows-failing:reports.close_silent"]
+    assert client.get("/statusz").get_json()["failing"] == [{"kind": "reports.close_silent", "rows": 2, "failures": 1}]
 
 
 def test_clocks_and_messages_that_are_overdue_are_alarms(client: FlaskClient, beating: Session) -> None:
