@@ -12,9 +12,10 @@ import tempfile
 import time
 from typing import IO
 
+from app.errors import TooLarge
 from app.listener.connections import Receive
 from app.server.limits import Limits
-from app.server.refusals import ClientLeft, RequestTimeout, TooLarge, busy
+from app.server.refusals import ClientLeft, RequestTimeout, busy
 
 
 class Room:

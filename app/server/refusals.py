@@ -24,13 +24,6 @@ class RequestTimeout(Problem):
     title = "Request Timeout"
 
 
-class TooLarge(Problem):
-    """The body is larger than any that is taken."""
-
-    status = 413
-    title = "Request Entity Too Large"
-
-
 class ClientLeft(Exception):
     """Nobody is there to be answered."""
 

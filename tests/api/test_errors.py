@@ -78,7 +78,7 @@ def walk(client: FlaskClient, accept: str, text: str = SECRET, **sent: Any) -> l
     return [(asked, status) for asked, status in answers if status >= 500]
 
 
-READY = [("/readyz", 503)]  # no worker runs here
+READY = [("/readyz", 503), ("/statusz", 503)]  # no worker runs here
 
 ODD: dict[str, dict[str, Any]] = {
     "a name that nothing has": {},
@@ -166,7 +166,8 @@ def test_a_fault_inside_is_answered_as_it_was_asked_for_and_logged_by_its_rule(
 
 def is_page(rule: Rule) -> bool:
     """Say which routes are pages, as a stranger would by their addresses."""
-    machine = ("/static", "/feeds", "/sitemap", "/robots.txt", "/data/files", "/healthz", "/readyz", "/photos")
+    files = ("/static", "/feeds", "/sitemap", "/robots.txt", "/data/files", "/photos", "/favicon", "/apple-touch-icon")
+    machine = (*files, "/healthz", "/readyz", "/statusz")
     return not rule.rule.startswith(machine)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import commands, db
+from app import commands, db, worker
 from app.catalogue import cli
 from app.config import Settings
 from app.conninfo import KEEPALIVES
@@ -85,7 +85,7 @@ def test_the_worker_works_with_its_own_limits(app: Flask, committed: Settings, m
     seen: list[list[str]] = []
     monkeypatch.setitem(app.config, "SETTINGS", committed)
     monkeypatch.setitem(app.extensions, "engine", app.extensions["engine"])
-    monkeypatch.setattr(commands, "run_worker", lambda _, **__: seen.append(shown(app.extensions["engine"])))
+    monkeypatch.setattr(worker, "run_worker", lambda *_, **__: seen.append(shown(app.extensions["engine"])))
 
     answer = app.test_cli_runner().invoke(commands.worker)
     app.extensions["engine"].dispose()

@@ -18,7 +18,9 @@ def test_an_id_is_unique_within_its_class_only(tmp_path: Path) -> None:
     (folder / "assets.bench.geojson").write_text(f'{{"type":"FeatureCollection","features":[\n{park}\n]}}')
     (folder / "assets.park.geojson").write_text(f'{{"type":"FeatureCollection","features":[\n{park},\n{park}\n]}}')
 
-    assert faults_of(folder) == ["assets.park.geojson:3: error: the id green is there already: assets.park.geojson:2"]
+    assert [fault for fault in faults_of(folder) if "error" in fault] == [
+        "assets.park.geojson:3: error: the id green is there already: assets.park.geojson:2"
+    ]
 
 
 def test_points_lines_and_polygons_are_taken(session: Session, tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_points_lines_and_polygons_are_taken(session: Session, tmp_path: Path) -
     ]
     (folder / "assets.odd.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
 
-    assert faults_of(folder) == []
+    assert [fault for fault in faults_of(folder) if "error" in fault] == []
     load_pack(session, read_pack(folder), PARTS, now=NOW)
 
     odd = select(Asset.code, Asset.owner, func.ST_GeometryType(func.geometry(Asset.geom)))
