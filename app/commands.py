@@ -171,7 +171,13 @@ def require_usable(settings: Settings) -> None:
 
 
 @click.command("worker")
-@click.option("--queue", "queues", multiple=True, type=click.Choice(list(Queue)), help="Only this queue; repeatable.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    type=click.Choice([each.value for each in Queue]),  # click takes the members of an enum by their names
+    help="Only this queue; repeatable.",
+)
 @with_appcontext
 def worker(queues: tuple[str, ...]) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C); running jobs are finished first."""

@@ -48,7 +48,12 @@ class Queue(StrEnum):
 
     CLOCKS = "clocks"  # what must not wait: clocks, closings, jobs and messages of dead workers; the database alone
     TELLING = "telling"  # who is to hear of what: the database alone
-    SENDING = "sending"  # messages and calls of webhooks: waits for servers of others
+    # Messages wait for servers of others: a queue a channel, of its name, so that one that is silent delays no other.
+    EMAIL = "email"
+    SMS = "sms"
+    WECHAT = "wechat"
+    PUSH = "push"
+    WEBHOOKS = "webhooks"
     PHOTOS = "photos"  # waits for the store, and takes seconds of a processor
     UPKEEP = "upkeep"  # the public map, files of open data, sweeps: may take minutes
 
@@ -68,9 +73,18 @@ class _Pending:
 _PENDING = "pending jobs"
 
 
-def enqueue(session: Session, name: str, *, at: dt.datetime | None = None, priority: int = 0, **arguments: Any) -> None:
+def enqueue(
+    session: Session,
+    name: str,
+    *,
+    at: dt.datetime | None = None,
+    priority: int = 0,
+    queue_name: Queue | None = None,
+    **arguments: Any,
+) -> None:
     """Add a job to the transaction of ``session``; it starts once that commits, not before ``at``.
 
+    It waits in the queue of its task, or in ``queue_name``.
     Raises KeyError for a task that there is not, TypeError for arguments that it does not take.
     """
     if name not in queue.tasks:
@@ -79,7 +93,7 @@ def enqueue(session: Session, name: str, *, at: dt.datetime | None = None, prior
     _signature(task.func).bind(**arguments)
     if not session.in_transaction():
         session.begin()
-    job = JobToDefer(str(task.queue), name, priority, task.lock, None, arguments, at)
+    job = JobToDefer(queue_name or str(task.queue), name, priority, task.lock, None, arguments, at)
     session.info.setdefault(_PENDING, []).append(_Pending(job, session.get_nested_transaction()))
 
 
@@ -168,18 +182,19 @@ def retry_failed(session: Session, name: str, *, most: int, limit: int) -> int:
     return len(session.scalars(_RETRY, {"name": name, "most": most, "limit": limit}).all())
 
 
+_RETIRED = (DEFAULT_QUEUE, "sending")
 _ADOPT = text("""
     UPDATE procrastinate_jobs job SET queue_name = task.queue
     FROM unnest(CAST(:names AS text[]), CAST(:queues AS text[])) AS task (name, queue)
-    WHERE job.status = 'todo' AND job.queue_name = :default AND job.task_name = task.name RETURNING job.id
+    WHERE job.status = 'todo' AND job.queue_name = ANY (:retired) AND job.task_name = task.name RETURNING job.id
 """)
 
 
 def adopt_jobs(session: Session) -> int:
-    """Move waiting jobs from the queue ``default``, which releases before the queues wrote, to that of their task."""
+    """Move waiting jobs from queues of earlier releases (``default``, ``sending``) to that of their task."""
     queue.perform_import_paths()  # type: ignore[no-untyped-call]  # procrastinate left it untyped
     tasks = {name: str(task.queue) for name, task in queue.tasks.items()}
-    asked = {"names": list(tasks), "queues": list(tasks.values()), "default": DEFAULT_QUEUE}
+    asked = {"names": list(tasks), "queues": list(tasks.values()), "retired": list(_RETIRED)}
     return len(session.scalars(_ADOPT, asked).all())
 
 

@@ -36,6 +36,10 @@ SPARE_THREADS = 5
 TIMELESS = frozenset({Queue.PHOTOS})
 
 
+class QueueLeft(Exception):
+    """The work on a queue ended by itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a worker process does: how many jobs of each queue at a time, and by which clock."""
@@ -58,11 +62,16 @@ class Work:
 def plan_work(settings: Settings, queues: Collection[Queue] = ()) -> Work:
     """Share a process out among queues, all where none is named."""
     many = settings.worker_concurrency
+    half = max(1, many // 2)
     shares = {
         Queue.CLOCKS: 2,
         Queue.TELLING: 2,
-        Queue.SENDING: many,
-        Queue.PHOTOS: max(1, many // 2),
+        Queue.EMAIL: many,
+        Queue.SMS: half,
+        Queue.WECHAT: half,
+        Queue.PUSH: half,
+        Queue.WEBHOOKS: half,
+        Queue.PHOTOS: half,
         Queue.UPKEEP: 2,
     }
     return Work(settings=settings, shares={each: shares[each] for each in Queue if not queues or each in queues})
@@ -133,6 +142,14 @@ async def _do_jobs(work: Work, each: Queue) -> None:
         install_signal_handlers=False,
         worker_middleware=[note_errors],
     )
+    # procrastinate logs that it lost its database, and returns as it does when it is told to end.
+    if not _is_told_to_end():
+        raise QueueLeft(f"nothing works on the queue {each.value} any more")
+
+
+def _is_told_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _while_clock_is_right(work: Work, start: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -144,22 +144,24 @@ def test_a_task_that_there_is_not_and_arguments_that_it_does_not_take_are_refuse
     assert waiting(session) == []
 
 
-def test_jobs_of_a_release_before_the_queues_move_to_that_of_their_task(session: SessionType) -> None:
+def test_jobs_in_queues_of_earlier_releases_move_to_that_of_their_task(session: SessionType) -> None:
     add = text(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status) "
         "VALUES (:queue, :task, CAST(:status AS procrastinate_job_status))"
     )
     for task, status in (("media.render", "todo"), ("notify.deliver", "todo"), ("media.mask", "succeeded")):
         session.execute(add, {"queue": DEFAULT_QUEUE, "task": task, "status": status})
+    session.execute(add, {"queue": "sending", "task": "notify.call", "status": "todo"})
     session.execute(add, {"queue": DEFAULT_QUEUE, "task": "gone.for_good", "status": "todo"})
 
     moved = adopt_jobs(session)
 
     found = session.execute(text("SELECT task_name, queue_name FROM procrastinate_jobs"))
-    assert moved == 2
+    assert moved == 3
     assert {row.task_name: row.queue_name for row in found} == {
         "media.render": Queue.PHOTOS,
-        "notify.deliver": Queue.SENDING,
+        "notify.deliver": Queue.EMAIL,
+        "notify.call": Queue.WEBHOOKS,
         "media.mask": DEFAULT_QUEUE,
         "gone.for_good": DEFAULT_QUEUE,
     }

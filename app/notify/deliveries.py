@@ -17,10 +17,10 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app.jobs import enqueue
 from app.notify.channels import Answer, Message, Never, TryLater
 from app.notify.errors import ContactEnded, NoSuchDelivery, StillOpen
 from app.notify.keys import unseal
+from app.notify.lanes import enqueue_delivery
 from app.notify.models import Attempt, ChannelKind, Contact, Delivery, DeliveryKind, DeliveryState
 from app.notify.queries import overdue_deliveries, read_matter
 from app.notify.senders import senders
@@ -99,7 +99,7 @@ def take(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Parcel | N
     later = _later(session, delivery, contact, matter, now=now)
     if later is not None:
         delivery.next_at = later
-        enqueue(session, "notify.deliver", at=later, delivery_id=str(delivery.id))
+        enqueue_delivery(session, delivery.id, contact.channel, at=later)
         return None
     delivery.tries += 1
     delivery.state, delivery.next_at = DeliveryState.SENDING, now
@@ -169,7 +169,7 @@ def record(session: Session, parcel: Parcel, outcome: Outcome, *, now: dt.dateti
             _close(delivery, DeliveryState.SENT, outcome.answer)
             delivery.sent_at = now
     elif mine and outcome.result is Result.LATER:
-        _wait(session, delivery, outcome, now)
+        _wait(session, delivery, parcel.channel, outcome, now)
     elif mine:
         _close(delivery, DeliveryState.FAILED, outcome.answer)
     if outcome.result is Result.ENDED:
@@ -181,7 +181,7 @@ def recover(session: Session, *, now: dt.datetime) -> int:
     overdue = overdue_deliveries(session, before=now - TAKEN_FOR, limit=RECOVERED_AT_ONCE)
     for delivery in overdue:
         delivery.state, delivery.next_at = DeliveryState.QUEUED, now
-        enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
+        enqueue_delivery(session, delivery.id, delivery.contact.channel)
     return len(overdue)
 
 
@@ -206,7 +206,7 @@ def send_once_more(session: Session, delivery_id: UUID, *, now: dt.datetime) -> 
         raise ContactEnded
     delivery.copies += 1
     delivery.state, delivery.next_at = DeliveryState.QUEUED, now
-    enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
+    enqueue_delivery(session, delivery.id, delivery.contact.channel)
     session.flush()
     return delivery
 
@@ -225,13 +225,13 @@ def later_s(tries: int, after_s: float | None) -> float:
     return max(wait_s(tries), min(after_s or 0, LONGEST_ASKED_S))
 
 
-def _wait(session: Session, delivery: Delivery, outcome: Outcome, now: dt.datetime) -> None:
+def _wait(session: Session, delivery: Delivery, channel: ChannelKind, outcome: Outcome, now: dt.datetime) -> None:
     if delivery.tries >= MOST_TRIES * (delivery.copies + 1):
         _close(delivery, DeliveryState.GIVEN_UP, outcome.answer)
         return
     delivery.state, delivery.last_answer = DeliveryState.QUEUED, outcome.answer
     delivery.next_at = now + dt.timedelta(seconds=later_s((delivery.tries - 1) % MOST_TRIES + 1, outcome.after_s))
-    enqueue(session, "notify.deliver", at=delivery.next_at, delivery_id=str(delivery.id))
+    enqueue_delivery(session, delivery.id, channel, at=delivery.next_at)
 
 
 def _close(delivery: Delivery, state: DeliveryState, answer: str) -> None:

@@ -41,7 +41,7 @@ def has_listeners(session: SessionType, asked: Sequence[Mapping[str, Any]]) -> l
     return [index for index, event_id in enumerate(events) if event_id in heard]
 
 
-@queue.task(name="notify.deliver", queue=Queue.SENDING, retry=PATIENT)
+@queue.task(name="notify.deliver", queue=Queue.EMAIL, retry=PATIENT)  # others: deliveries.enqueue_delivery
 def deliver(delivery_id: str) -> None:
     """Try a delivery once. A later try is a job of its own; PATIENT is for a database that is away."""
     with Session.begin() as session:
@@ -54,7 +54,7 @@ def deliver(delivery_id: str) -> None:
     log.info("delivery tried", extra={"delivery": delivery_id, "try": parcel.number, "result": outcome.result.value})
 
 
-@queue.task(name="notify.call", queue=Queue.SENDING, retry=PATIENT)
+@queue.task(name="notify.call", queue=Queue.WEBHOOKS, retry=PATIENT)
 def call(delivery_id: str) -> None:
     """Try a call of a webhook once. A later try is a job of its own."""
     with Session.begin() as session:

@@ -106,10 +106,16 @@ class Service:
             process.wait()
         self.running.clear()
 
+    def require_running(self) -> None:
+        """Fail where one of its processes ended by itself, with what that said last."""
+        for name, process in self.running.items():
+            assert process.poll() is None, f"{name} ended: {(self.folder / f'{name}.log').read_text()[-2000:]}"
+
     def wait_until_alive(self) -> None:
         """Wait until the process answers."""
 
         def answers() -> bool:
+            self.require_running()
             with suppress(requests.RequestException):
                 return requests.get(f"{self.address}/healthz", timeout=PATIENCE_S).ok
             return False

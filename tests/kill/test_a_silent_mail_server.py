@@ -1,14 +1,9 @@
-"""A mail server that takes every connection and says nothing: clocks, closings, the reaper and photos go on.
-
-SILENT_DELIVERIES says how many messages wait for it; with twenty thousand the run takes some minutes more.
-"""
+"""A mail server that takes every connection and says nothing: clocks, closings, the reaper, photos and SMS go on."""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,10 +17,11 @@ from uuid_utils.compat import uuid7
 from app.accounts.roles import Role
 from app.config import Settings
 from app.db import Session, utcnow
-from app.jobs import Queue, enqueue
+from app.jobs import Queue
 from app.media import service as media
 from app.media.models import Photo
-from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState
+from app.notify.lanes import enqueue_delivery
+from app.notify.models import ChannelKind, Contact, Delivery, DeliveryKind, DeliveryState
 from app.publicmap.models import MapPoint
 from app.workorders.lifecycle import Action
 from app.workorders.models import Deadline, WorkOrder
@@ -33,12 +29,13 @@ from app.workorders.states import State
 from dev.cluster import Cluster
 from tests import make
 from tests.kill.harness import Service
+from tests.scale import short_or_long
+from tests.waiting import wait_until
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 
-DELIVERIES = int(os.environ.get("SILENT_DELIVERIES", "60"))
-PATIENCE_S = 240.0
-SENDING = 4  # the share of the queue by WORKER_CONCURRENCY's default
+DELIVERIES = short_or_long(60, 20_000)
+SENDING = 4  # the share of the queue `email` by WORKER_CONCURRENCY's default
 
 
 @pytest.fixture
@@ -59,30 +56,30 @@ def silent() -> Iterator[str]:
             each.close()
 
 
-def wait_for(met: Callable[[SessionType], object], what: str) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while True:
+def wait_for(service: Service, met: Callable[[SessionType], object], what: str) -> None:
+    def find() -> object:
+        service.require_running()
         with Session() as session:
-            if met(session):
-                return
-        assert time.monotonic() < ends, what
-        time.sleep(0.2)
+            return met(session)
+
+    wait_until(find, what)
 
 
-def queue_messages() -> None:
+def queue_messages(address: str, channel: ChannelKind, count: int) -> None:
     """Let many questions wait to be sent to one address."""
     now = utcnow()
     with Session.begin() as session:
-        make.confirm_contact(session, "one@example.org", now=now)
-        contact = session.scalars(select(Contact.id)).one()
+        make.confirm_contact(session, address, now=now)
+        contact = session.scalars(select(Contact.id).where(Contact.channel == channel)).one()
         common = {"kind": DeliveryKind.QUESTION, "contact_id": contact, "state": DeliveryState.QUEUED}
+        ids = [uuid7() for _ in range(count)]
         rows = [
-            common | {"id": uuid7(), "number": number, "created_at": now, "next_at": now, "last_answer": ""}
-            for number in range(DELIVERIES)
+            common | {"id": each, "number": number, "created_at": now, "next_at": now, "last_answer": ""}
+            for number, each in enumerate(ids)
         ]
         session.execute(Delivery.__table__.insert(), rows)  # type: ignore[attr-defined]  # a declarative table
-        for row in rows:
-            enqueue(session, "notify.deliver", delivery_id=str(row["id"]))
+        for each in ids:
+            enqueue_delivery(session, each, channel)
 
 
 def open_work(session: SessionType) -> tuple[WorkOrder, WorkOrder, Photo]:
@@ -111,25 +108,31 @@ def lose_a_job(session: SessionType) -> int:
 
 
 def test_all_but_the_mail_goes_on(committed: Settings, cluster: Cluster, tmp_path: Path, silent: str) -> None:
-    queue_messages()
+    queue_messages("one@example.org", ChannelKind.EMAIL, DELIVERIES)
+    queue_messages("+8613800000001", ChannelKind.SMS, 3)
     with Session.begin() as session:
         late, fixed, photo = open_work(session)
         job = lose_a_job(session)
-    in_state = select(func.count()).select_from(Delivery)
+    by_channel = select(func.count()).select_from(Delivery).join(Delivery.contact)
+    mails = by_channel.where(Contact.channel == ChannelKind.EMAIL)
+    sent_sms = by_channel.where(Contact.channel == ChannelKind.SMS, Delivery.state == DeliveryState.SENT)
     service = Service(cluster, committed, tmp_path)
-    service.start("worker", SMTP_URL=silent)
+    service.start("worker", SMTP_URL=silent, SMS_GATEWAY_URL="folder")
     try:
         of_late = select(func.count()).where(Deadline.work_order_id == late.id, Deadline.breached_at.is_not(None))
-        wait_for(lambda session: session.scalar(of_late), "no clock ran")
-        wait_for(lambda session: session.get_one(WorkOrder, fixed.id).state is State.CLOSED, "nothing was closed")
-        wait_for(lambda session: session.get_one(Photo, photo.id).rendered_at, "no photo was rendered")
-        wait_for(lambda session: session.get(MapPoint, late.id), "the map was not folded")
+        wait_for(service, lambda session: session.scalar(of_late), "no clock ran")
+        wait_for(
+            service, lambda session: session.get_one(WorkOrder, fixed.id).state is State.CLOSED, "nothing was closed"
+        )
+        wait_for(service, lambda session: session.get_one(Photo, photo.id).rendered_at, "no photo was rendered")
+        wait_for(service, lambda session: session.get(MapPoint, late.id), "the map was not folded")
         of_job = text(f"SELECT status FROM procrastinate_jobs WHERE id = {job}")
-        wait_for(lambda session: session.scalar(of_job) == "succeeded", "the reaper did not run")
+        wait_for(service, lambda session: session.scalar(of_job) == "succeeded", "the reaper did not run")
+        wait_for(service, lambda session: session.scalar(sent_sms) == 3, "no SMS was sent")
         with Session() as session:
-            sending = session.scalar(in_state.where(Delivery.state == DeliveryState.SENDING))
-            untried = session.scalar(in_state.where(Delivery.state == DeliveryState.QUEUED, Delivery.tries == 0))
-            sent = session.scalar(in_state.where(Delivery.state == DeliveryState.SENT))
+            sending = session.scalar(mails.where(Delivery.state == DeliveryState.SENDING))
+            untried = session.scalar(mails.where(Delivery.state == DeliveryState.QUEUED, Delivery.tries == 0))
+            sent = session.scalar(mails.where(Delivery.state == DeliveryState.SENT))
     finally:
         service.stop()
 
@@ -144,12 +147,12 @@ def test_a_worker_of_one_queue_does_no_other(committed: Settings, cluster: Clust
     service = Service(cluster, committed, tmp_path)
     try:
         service.start("worker", "--queue", "photos")
-        wait_for(lambda session: session.get_one(Photo, photo.id).masked_at, "no photo was masked")
+        wait_for(service, lambda session: session.get_one(Photo, photo.id).masked_at, "no photo was masked")
         with Session() as session:
             missed = select(Deadline.breached_at).where(Deadline.work_order_id == late.id)
             assert set(session.scalars(missed)) == {None}
         service.start("worker 2", "--queue", "clocks", "--queue", "upkeep")
-        wait_for(lambda session: session.get(MapPoint, late.id), "the map was not folded")
-        wait_for(lambda session: None not in set(session.scalars(missed)), "no clock ran")
+        wait_for(service, lambda session: session.get(MapPoint, late.id), "the map was not folded")
+        wait_for(service, lambda session: None not in set(session.scalars(missed)), "no clock ran")
     finally:
         service.stop()

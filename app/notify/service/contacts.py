@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app import setbacks
-from app.jobs import enqueue
 from app.notify.errors import AskedEnough, CodeRefused, NoSuchLink
 from app.notify.keys import code_for, contact_digest, seal
+from app.notify.lanes import enqueue_delivery
 from app.notify.models import ChannelKind, Contact, Delivery, DeliveryKind, DeliveryState, Subscription
 from app.notify.senders import senders
 from app.workorders.models import WorkOrder
@@ -87,7 +87,7 @@ def _ask(session: Session, contact: Contact, *, language: str, now: dt.datetime)
     )
     session.add(question)
     session.flush()
-    enqueue(session, "notify.deliver", delivery_id=str(question.id))
+    enqueue_delivery(session, question.id, contact.channel)
 
 
 def confirm(session: Session, contact_id: UUID, *, now: dt.datetime) -> Contact:
@@ -146,7 +146,7 @@ def release(session: Session, contact: Contact, *, now: dt.datetime) -> int:
     for delivery in waiting:
         if delivery.id in sent:
             delivery.next_at = now
-            enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
+            enqueue_delivery(session, delivery.id, contact.channel)
         else:
             delivery.state, delivery.last_answer = DeliveryState.GIVEN_UP, "a later one overtook it before the answer"
     session.flush()

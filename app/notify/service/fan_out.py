@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session, joinedload
 from uuid_utils.compat import uuid7
 
-from app.jobs import enqueue
-from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Subscription
+from app.notify.lanes import enqueue_delivery
+from app.notify.models import ChannelKind, Contact, Delivery, DeliveryKind, DeliveryState, Subscription
 from app.notify.queries import OWN
 from app.notify.senders import senders
 from app.notify.webhook_models import Webhook
@@ -63,6 +63,7 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     listeners = _listeners(session, event)
     if not listeners:
         return 0
+    channels = {listener.contact_id: listener.channel for listener in listeners}
     confirmed = {listener.contact_id for listener in listeners if listener.confirmed_at is not None}
     held = may_be_told(session, at=event.at, by=event.by)
     rows = [_delivery(each, event, held=held, now=now) for each in listeners]
@@ -70,7 +71,7 @@ def fan_out(session: Session, event_id: UUID, *, now: dt.datetime) -> int:
     new = session.execute(statement, rows).all()
     for delivery in new:
         if delivery.contact_id in confirmed and not held:
-            enqueue(session, "notify.deliver", delivery_id=str(delivery.id))
+            enqueue_delivery(session, delivery.id, channels[delivery.contact_id])
     return len(new)
 
 
@@ -116,8 +117,8 @@ def _content(event: TimelineEvent) -> dict[str, Any]:
     return event.payload.content if event.payload else {}
 
 
-def _listeners(session: Session, event: TimelineEvent) -> Sequence[Row[UUID, UUID, dt.datetime | None]]:
-    """Give subscription, contact and its confirmation, one row a contact.
+def _listeners(session: Session, event: TimelineEvent) -> Sequence[Row[UUID, UUID, dt.datetime | None, ChannelKind]]:
+    """Give subscription, contact, its confirmation and channel, one row a contact.
 
     The contacts stay as they are until the end: a confirmation comes before this, and is seen, or after it, and finds
     the deliveries.
@@ -143,7 +144,7 @@ def _listeners(session: Session, event: TimelineEvent) -> Sequence[Row[UUID, UUI
         select(Contact.id).where(Contact.id.in_(joined)).order_by(Contact.id).with_for_update(read=True)
     ).all()
     statement = (
-        select(Subscription.id, Subscription.contact_id, Contact.confirmed_at)
+        select(Subscription.id, Subscription.contact_id, Contact.confirmed_at, Contact.channel)
         .join(Contact, Contact.id == Subscription.contact_id)
         .where(*wanted, Contact.id.in_(ids))
         .ext(distinct_on(Subscription.contact_id))
@@ -153,7 +154,7 @@ def _listeners(session: Session, event: TimelineEvent) -> Sequence[Row[UUID, UUI
 
 
 def _delivery(
-    listener: Row[UUID, UUID, dt.datetime | None], event: TimelineEvent, *, held: bool, now: dt.datetime
+    listener: Row[UUID, UUID, dt.datetime | None, ChannelKind], event: TimelineEvent, *, held: bool, now: dt.datetime
 ) -> dict[str, Any]:
     confirmed = listener.confirmed_at is not None
     return {

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.jobs import enqueue
+from app.notify.lanes import enqueue_delivery
 from app.notify.models import ChannelKind, Contact, Delivery, DeliveryState
 from app.notify.webhook_models import WebhookDelivery
 from app.restores import Restore, in_force
@@ -144,20 +145,23 @@ def release_held(session: Session, channels: Collection[str], *, now: dt.datetim
     """
     _require_restore(session)
     values = {"state": DeliveryState.QUEUED, "next_at": now}
-    released = [
-        *((each, "notify.deliver") for each in session.scalars(_change_deliveries(channels, RELEASED_AT_ONCE, values))),
-        *((each, "notify.call") for each in session.scalars(_change_calls(channels, RELEASED_AT_ONCE, values))),
-    ]
-    for delivery_id, task in released:
-        enqueue(session, task, delivery_id=str(delivery_id))
-    return len(released)
+    channel = select(Contact.channel).where(Contact.id == Delivery.contact_id).scalar_subquery()
+    of_people = _change_deliveries(channels, RELEASED_AT_ONCE, values).returning(Delivery.id, channel)
+    messages = session.execute(of_people).all()
+    for delivery_id, kind in messages:
+        enqueue_delivery(session, delivery_id, kind)
+    calls = session.scalars(_change_calls(channels, RELEASED_AT_ONCE, values)).all()
+    for call_id in calls:
+        enqueue(session, "notify.call", delivery_id=str(call_id))
+    return len(messages) + len(calls)
 
 
 def discard_held(session: Session, channels: Collection[str]) -> int:
     """Give up the held messages of some channels; give how many. Raises HoldFault."""
     _require_restore(session)
     values = {"state": DeliveryState.GIVEN_UP, "last_answer": _DISCARDED}
-    changes = (_change_deliveries(channels, None, values), _change_calls(channels, None, values))
+    of_people = _change_deliveries(channels, None, values).returning(Delivery.id)
+    changes = (of_people, _change_calls(channels, None, values))
     return sum(len(session.scalars(change).all()) for change in changes)
 
 
@@ -188,7 +192,7 @@ def _change_deliveries(channels: Collection[str], limit: int | None, values: dic
         .order_by(Delivery.created_at, Delivery.id)
         .limit(limit)
     )
-    return update(Delivery).where(Delivery.id.in_(chosen.scalar_subquery())).values(values).returning(Delivery.id)
+    return update(Delivery).where(Delivery.id.in_(chosen.scalar_subquery())).values(values)
 
 
 def _change_calls(channels: Collection[str], limit: int | None, values: dict[str, Any]) -> Update:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 from sqlalchemy import case, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 from uuid_utils.compat import uuid7
 
 from app import setbacks
 from app.catalogue.city import City
-from app.jobs import enqueue
+from app.notify.lanes import enqueue_delivery
 from app.notify.models import Contact, Delivery, DeliveryKind, DeliveryState, Pace, Subscription
 from app.notify.queries import has_news
 from app.restores import in_force
@@ -32,6 +32,7 @@ def write_letters(session: Session, *, city: City, now: dt.datetime) -> int:
     due = (
         select(Subscription)
         .join(Subscription.contact)
+        .options(contains_eager(Subscription.contact))
         .where(
             Subscription.work_order_id.is_(None),
             Subscription.ended_at.is_(None),
@@ -70,7 +71,7 @@ def _write(session: Session, topic: Subscription, morning: dt.datetime, *, now: 
     session.add(letter)
     session.flush()
     if not held:
-        enqueue(session, "notify.deliver", delivery_id=str(letter.id))
+        enqueue_delivery(session, letter.id, topic.contact.channel)
 
 
 def last_morning(city: City, now: dt.datetime) -> dt.datetime:
