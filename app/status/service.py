@@ -15,7 +15,9 @@ from app.config import Settings
 from app.db import Reading
 from app.installation import OTHER_KEY, find_installation, has_other_key
 from app.media import service as media
+from app.media.breaker import CircuitState
 from app.media.marker import check_store
+from app.media.spool import spooled_bytes
 from app.outages import outage_of
 from app.readiness import OK, check_schema
 from app.status.queries import (
@@ -56,6 +58,20 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """The photo store: the circuit of the process that is asked, and the bytes that wait in the database for it.
+
+    ``since`` is when the circuit last opened or closed (RFC 3339), ``spool_limit`` the most bytes that may wait.
+    """
+
+    circuit: str = CircuitState.CLOSED.value
+    since: str | None = None
+    fault: str = ""
+    spooled: int = 0
+    spool_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the service as a whole does. ``room`` is None where photos lie in a bucket."""
 
@@ -65,10 +81,11 @@ class Status:
     deliveries_overdue: int
     room: Room | None
     failing: list[FailingRows] = field(default_factory=list)
+    store: Store = Store()
 
     def alarms(self) -> list[Alarm]:
         """Return what a person must look at."""
-        return [*self._worker_alarms(), *self._overdue_alarms(), *self._room_alarms()]
+        return [*self._worker_alarms(), *self._overdue_alarms(), *self._store_alarms()]
 
     def _worker_alarms(self) -> Iterator[Alarm]:
         if all(worker.heartbeat_s > HEARTBEAT_S for worker in self.workers):
@@ -89,7 +106,10 @@ class Status:
             late = f"{self.deliveries_overdue} messages are overdue by more than {DELIVERIES_S} seconds"
             yield Alarm("deliveries-overdue", late)
 
-    def _room_alarms(self) -> Iterator[Alarm]:
+    def _store_alarms(self) -> Iterator[Alarm]:
+        if self.store.spooled > self.store.spool_limit / 2:
+            waiting = f"{self.store.spooled:,} of {self.store.spool_limit:,} bytes of photos wait for the bucket"
+            yield Alarm("photo-spool", waiting)
         if self.room and self.room.free < min(GIGABYTE, FREE_SHARE * self.room.total):
             yield Alarm("media-room", f"{self.room.free:,} bytes are left in MEDIA_ROOT: make room")
 
@@ -103,7 +123,14 @@ def read_status(session: Session, settings: Settings) -> Status:
         deliveries_overdue=count_overdue_deliveries(session, seconds=DELIVERIES_S),
         room=None if settings.s3_endpoint else _room_of(settings.media_root),
         failing=read_failing_rows(session),
+        store=_read_store(session),
     )
+
+
+def _read_store(session: Session) -> Store:
+    health = media.store_health()
+    since = health.since.isoformat(timespec="seconds") if health.since else None
+    return Store(health.state.value, since, health.fault, spooled_bytes(session), media.current().spool_bytes)
 
 
 def take_status(settings: Settings) -> tuple[Status | None, list[Alarm]]:

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from app.db import utcnow
 from app.media import doctor, service, spool, states, tasks
-from app.media.breaker import CircuitState, Limits
+from app.media.breaker import FAILURES, CircuitState, Limits
 from app.media.errors import StoreUnavailable
 from app.media.models import Photo, SpooledPhoto
 from app.media.service import Media, Upload
@@ -144,6 +144,28 @@ def test_one_photo_of_a_report_asks_the_store_that_is_away_and_the_others_do_not
     assert site.file(DATA, OTHER, encode(quarters(80, 40))).status_code == 201
 
     assert len({line.split()[1] for line in site.proxy.requests[before:]}) == 1
+
+
+def test_the_status_tells_that_the_store_is_not_tried_and_what_waits_for_it(site: Site, shenzhen: Session) -> None:
+    def told() -> dict[str, Any]:
+        store: dict[str, Any] = site.browser.get("/statusz").get_json()["store"]
+        return store
+
+    well = told()
+    site.proxy.fault = Fault.BUSY
+    for _ in range(FAILURES):
+        site.file(DATA)
+    away = told()
+    site.heal(shenzhen)
+    back = told()
+
+    waits = {"spooled": FAILURES * len(DATA), "spool_limit": 1_000_000}
+    assert well == {"circuit": "closed", "since": None, "fault": "", "spooled": 0, "spool_limit": 1_000_000}
+    assert away == away | waits
+    assert away["circuit"] != "closed"  # open, or half-open: QUICK pauses for no time
+    assert away["since"]
+    assert away["fault"]
+    assert (back["circuit"], back["fault"], back["spooled"]) == ("closed", "", 0)
 
 
 def test_the_form_keeps_its_photos_while_the_store_is_away(site: Site, shenzhen: Session) -> None:

@@ -20,7 +20,7 @@ from app.jobs import enqueue, write_jobs
 from app.setbacks import put_off
 from app.status.cli import status_command
 from app.status.queries import Worker
-from app.status.service import GIGABYTE, Room, Status
+from app.status.service import GIGABYTE, Room, Status, Store
 from tests.make import make_report
 
 QUESTION = text("""
@@ -150,6 +150,13 @@ def test_clocks_and_messages_that_are_overdue_are_alarms(client: FlaskClient, be
 )
 def test_little_room_for_photos_is_an_alarm(room: Room | None, names: list[str]) -> None:
     assert [alarm.name for alarm in replace(IDLE, room=room).alarms()] == names
+
+
+@pytest.mark.parametrize(("spooled", "names"), [(50, []), (51, ["photo-spool"])])
+def test_photos_that_fill_half_of_what_may_wait_for_the_bucket_are_an_alarm(spooled: int, names: list[str]) -> None:
+    store = Store(spooled=spooled, spool_limit=100)
+
+    assert [alarm.name for alarm in replace(IDLE, store=store).alarms()] == names
 
 
 def test_a_database_that_is_away_is_an_alarm(app: Flask, nowhere: None) -> None:
