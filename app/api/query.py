@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,14 +25,20 @@ def check_query() -> None:
     if request.endpoint is None or not request.path.startswith(API):
         return
     known = known_names(current_app.view_functions[request.endpoint])
-    unknown = [] if known is None else sorted(set(request.args) - set(known))
-    if known is None or not unknown:
+    if known is not None:
+        refuse_unknown(request.args, known)
+
+
+def refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse the names of query parameters that are not among the known. Raises Unprocessable."""
+    unknown = sorted(set(names) - set(known))
+    if not unknown:
         return
     named = f"It takes {', '.join(known)}." if known else "It takes none."
     raise Unprocessable(
         f"This operation does not know every query parameter that came. {named}",
         errors=[{"pointer": f"/{escape_pointer(name)}", "detail": "Unknown query parameter."} for name in unknown],
-        known=known,
+        known=list(known),
     )
 
 

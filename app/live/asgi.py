@@ -7,7 +7,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from app.accounts.service import find_person
 from app.api.guard import CHALLENGE
 from app.api.problems import MEDIA_TYPE, describe, unavailable
+from app.api.query import refuse_unknown
 from app.api.ratelimit import network_of
 from app.config import Settings
 from app.db import utcnow
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _TRACK = re.compile(r"/api/v1/track/([^/]{1,200})/events")
 _STAFF = "/api/v1/events"
+_REPORTER_PARAMETERS = ("last_event_id",)
+_STAFF_PARAMETERS = ("last_event_id", "street", "unit")
 _OUR_BYTES = 16 * 1024  # of each stream; more waits in its queue
 _KERNEL_BYTES = 32 * 1024  # Linux doubles it for its own use
 _RETRY_MILLISECONDS = 3000
@@ -110,6 +113,7 @@ class Live:
             refusal = MethodNotAllowed("A stream is got, and nothing else.")
             refusal.headers["Allow"] = "GET, OPTIONS"
             raise refusal
+        request.refuse_unknown(_REPORTER_PARAMETERS if track else _STAFF_PARAMETERS)
         self._require_room(request)
         return await (self._of_reporter(request, track[1]) if track else self._of_staff(request))
 
@@ -233,7 +237,7 @@ class Request:
         self.wire: Connection = scope["state"]["connection"]
         self._client: str = scope["client"][0] if scope["client"] else ""
         self._headers = headers
-        self._query = parse_qs(scope["query_string"].decode(errors="replace"))
+        self._query = parse_qs(scope["query_string"].decode(errors="replace"), keep_blank_values=True)
         self._scope = scope
 
     def header(self, name: bytes) -> str:
@@ -243,6 +247,10 @@ class Request:
     def query(self, name: str) -> str | None:
         """Give a value of the query, None where it is empty or missing."""
         return self._query.get(name, [""])[0] or None
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        """Refuse a query parameter that the stream does not know. Raises Unprocessable."""
+        refuse_unknown(self._query, known)
 
     @property
     def last_event_id(self) -> str:

@@ -358,7 +358,13 @@ def test_a_token_that_is_revoked_ends_its_stream(live: Live) -> None:
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/api/v1/track/nothing/events", 404), ("/api/v1/events", 401), ("/elsewhere", 404)],
+    [
+        ("/api/v1/track/nothing/events", 404),
+        ("/api/v1/events", 401),
+        ("/elsewhere", 404),
+        ("/api/v1/track/nothing/events?unit=x", 422),
+        ("/api/v1/events?units=", 422),
+    ],
 )
 def test_what_is_not_there_or_not_allowed_is_a_problem(live: Live, path: str, status: int) -> None:
     client = live.open(path)
