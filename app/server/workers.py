@@ -41,7 +41,8 @@ class Workers:
             while len(self._running) < self._count and not self._ending:
                 self._start()
             wait([each.sentinel for each in self._running], LOOK_SECONDS)
-            self._bury()
+            if not self._ending:  # who ends us may have told all of our group
+                self._bury()
         listener.close()  # nobody is to be kept waiting in its queue
         self._stop()
         return self._exit_code
