@@ -27,6 +27,8 @@ from app.errors import SettingsFault
 from app.live import listen
 from app.pooler import POOLED
 from tests.make import YUEHAI
+from tests.ports import reserve_port
+from tests.waiting import wait_until
 
 RECIPE = Path(__file__).parents[1] / "deploy" / "pgbouncer.ini"
 SHOWN = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
@@ -42,9 +44,7 @@ def pooled(committed: Settings, tmp_path: Path) -> Iterator[Settings]:
             pytest.fail("CI must have pgbouncer: `python3 -m dev setup --tests` installs it")
         pytest.skip("pgbouncer is missing: `python3 -m dev setup --tests` installs it")
     url = make_url(committed.database_url)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     recipe = tmp_path / "pgbouncer.ini"
     recipe.write_text(adapted(RECIPE.read_text(), database=str(url.database), host=str(url.query["host"]), port=port))
     tmp_path.chmod(0o755)
@@ -54,7 +54,7 @@ def pooled(committed: Settings, tmp_path: Path) -> Iterator[Settings]:
         recipe = Path(shutil.copy(recipe, f"/tmp/ssp-pgbouncer-{port}.ini"))  # noqa: S108  # its account may read there
         command[-1] = str(recipe)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(port)
+    wait_until(lambda: listens(port), "pgbouncer does not listen")
     yield replace(
         committed,
         database_url=f"postgresql+psycopg://{url.username}@127.0.0.1:{port}/{url.database}",
@@ -80,11 +80,9 @@ def adapted(recipe: str, *, database: str, host: str, port: int) -> str:
     return recipe
 
 
-def wait_for(port: int) -> None:
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

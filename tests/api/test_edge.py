@@ -16,6 +16,7 @@ from app.accounts import service as accounts
 from app.accounts.cli import demo
 from app.accounts.models import Staff, Token
 from app.accounts.roles import STAFF_ROLES, Role
+from app.api import ratelimit
 from app.api.ratelimit import RateCount, forget_counts
 from app.config import Settings
 from app.errors import SettingsFault
@@ -36,8 +37,9 @@ def limited(app: Flask) -> Iterator[Flask]:
 
 
 def test_the_third_of_two_allowed_writes_is_refused_and_says_when_to_come_back(
-    limited: Flask, client: FlaskClient, shenzhen: Session
+    limited: Flask, client: FlaskClient, shenzhen: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ratelimit, "utcnow", lambda: NOW)  # requests are counted by the minute
     answers = [client.post("/api/v1/reports", json=report()) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [201, 201, 429]

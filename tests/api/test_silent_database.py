@@ -22,7 +22,7 @@ from app.outages import Outage, outage_of
 from dev.cluster import Cluster
 from tests.databases import fill, settings_for
 
-HASTY = Limits(lock_s=1, statement_s=60, idle_s=60, silence_s=1)
+HASTY = Limits(lock_s=1, statement_s=60, idle_s=60, silence_s=5)
 pytestmark = pytest.mark.alone
 
 
