@@ -37,7 +37,7 @@ lint: ## check form, lint and import contracts
 types: ## check the types
 	@$(DEV) types
 
-bench: ## measure, and write docs/performance.md; BENCH=large for a million work orders, BENCH=live, map, mapload, similar or slow for other pages
+bench: ## measure, and write docs/performance.md; BENCH=large for a million work orders, BENCH=live, map, mapload, queue, similar or slow for other pages
 	@$(DEV) bench
 
 fuzz-media: ## send 10,000 mutated photos to the decoders; ARGS: --count N --first N

@@ -1,19 +1,20 @@
 """``python -m benchmarks``: measure, and write a page of docs/.
 
-BENCH is nothing, ``large`` or ``tiny``; or names a page of its own: ``live``, ``map``, ``mapload``, ``similar``,
-``slow``, and ``map-large`` and ``similar-large`` with ten million work orders.
+BENCH is nothing, ``large`` or ``tiny``; or names a page of its own: ``live``, ``map``, ``mapload``, ``queue``
+(ARGS are its arguments), ``similar``, ``slow``, and ``map-large`` and ``similar-large`` with ten million work orders.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import mapload, similar, slow, tiles
+from benchmarks import mapload, queue, similar, slow, tiles
 from benchmarks.bench import bench
 from benchmarks.live import main as bench_live
 from benchmarks.scale import TINY, scale_of
@@ -28,6 +29,7 @@ PAGES: Mapping[str, Callable[[], int]] = {
     "map": lambda: tiles.main([]),
     "map-large": lambda: tiles.main(["--sizes", *map(str, tiles.LARGE)]),
     "mapload": lambda: mapload.main([]),
+    "queue": lambda: queue.main(shlex.split(os.environ.get("ARGS", ""))),
     "slow": lambda: slow.main([]),
     "similar": lambda: similar.main([]),
     "similar-large": lambda: similar.main(["--sizes", *map(str, similar.LARGE)]),

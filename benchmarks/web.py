@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dev import environment
@@ -43,15 +44,15 @@ class Answered:
 
 
 class Server:
-    """The web process of the Procfile over one database, on a free port of this machine."""
+    """The web process of the Procfile over one database, on a free port of this machine; ``folder`` is its checkout."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], *, folder: Path = ROOT) -> None:
         self.port = free_port()
         env = environment.whole({**settings, "HOST": HOST, "PORT": str(self.port)})
         # Should we be killed, the kernel asks it to end. Its log lines are written as in life, but kept nowhere.
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "sh", "-c", web_command()],
-            cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            ["setpriv", "--pdeathsig", "TERM", "sh", "-c", web_command(folder)],
+            cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
     @property
@@ -126,9 +127,9 @@ class Server:
         return False
 
 
-def web_command() -> str:
+def web_command(folder: Path = ROOT) -> str:
     """Give the command of the web process, as the Procfile has it."""
-    for line in (ROOT / "Procfile").read_text(encoding="utf-8").splitlines():
+    for line in (folder / "Procfile").read_text(encoding="utf-8").splitlines():
         name, _, command = line.partition(":")
         if name.strip() == "web":
             return command.strip()
