@@ -78,9 +78,13 @@ def databases(cluster: Cluster, name: str) -> dict[str, str]:
 
 
 def whole(added: Mapping[str, str], given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of a child: ours, the settings added, and the programs of .venv first in PATH."""
+    """Return the environment of a child: ours, the settings added, and the programs of .venv first in PATH.
+
+    Modules are compiled once and not at each of the many starts, whatever was asked for; `make clean` deletes them.
+    """
     path = f"{PROGRAMS}{os.pathsep}{given.get('PATH', os.defpath)}"
-    return {**given, **added, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    kept = {name: value for name, value in given.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **added, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def secret(file: Path) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import TypeVar
+
+Amount = TypeVar("Amount")
 
 
-def short_or_long(short: int, long: int) -> int:
-    """Return the number for this run. Tests that use it are marked ``long``."""
+def short_or_long(short: Amount, long: Amount) -> Amount:
+    """Return the number, or the cases, for this run. Tests that use it are marked ``long``."""
     return long if os.environ.get("LONG") else short

@@ -34,7 +34,7 @@ from tests.waiting import PATIENCE_S, wait_until
 pytestmark = pytest.mark.kill
 
 VICTIMS = ("web", "one of web", "worker", "database")
-KILLS = short_or_long(8, 52)  # each victim as often as any other
+KILLS = short_or_long(4, 52)  # each victim as often as any other
 PHONES = 3
 
 

@@ -33,7 +33,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kill, pytest.mark.long]
 
-KILLS = short_or_long(6, 40)
+KILLS = short_or_long(4, 40)
 WORKERS = ("worker", "worker 2")
 JOBS = 4  # asked for at once, so that both workers work on the same clocks
 WORK_ORDERS = 120

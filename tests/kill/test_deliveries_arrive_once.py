@@ -34,7 +34,7 @@ from tests.waiting import Found, wait_until
 
 pytestmark = [pytest.mark.kill, pytest.mark.long]
 
-DELIVERIES = short_or_long(200, 5000)
+DELIVERIES = short_or_long(120, 5000)
 KILLS = short_or_long(4, 25)  # one in four of the database
 # A kill comes when so many more were told since the last one; the last kills come while the rest goes out.
 BETWEEN = DELIVERIES // (KILLS + 1)

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,9 +33,10 @@ from dev.cluster import Cluster
 from tests.databases import SECRET, fill, settings_for
 from tests.kill.harness import Service
 from tests.make import YUEHAI, make_photo
+from tests.scale import short_or_long
 from tests.waiting import PATIENCE_S, wait_until
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 
 HALTING = "tests.kill.halting"
 
@@ -84,6 +85,22 @@ WORKER = {
     "masking committed":      Window(plain="all", rendered=True, masked="all", marked=True),
 }
 # fmt: on
+SHORT = (
+    "original half written",
+    "report committed",
+    "claim committed",
+    "upload stored",
+    "photo filled",
+    "renditions stored",
+    "masked half written",
+    "masking committed",
+)
+
+
+def some_of(points: Iterable[str]) -> list[str]:
+    """Give the points of this run."""
+    every = list(points)
+    return short_or_long([point for point in every if point in SHORT], every)
 
 
 @dataclass
@@ -269,7 +286,7 @@ def file_and_hope(city: City, key: str, **sent: Any) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize("point", WEB)
+@pytest.mark.parametrize("point", some_of(WEB))
 def test_a_photo_that_comes_with_its_report_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
     key, digest = str(uuid4()), hashlib.sha256(photo).hexdigest()
     sent = {"data": form(), "files": {"photos": ("photo.jpg", photo)}}
@@ -287,7 +304,7 @@ def test_a_photo_that_comes_with_its_report_survives_the_death_of_web(city: City
     city.check()
 
 
-@pytest.mark.parametrize("point", [point for point in WEB if WEB[point].row == "none"])
+@pytest.mark.parametrize("point", some_of(point for point in WEB if WEB[point].row == "none"))
 def test_of_a_resident_who_does_not_send_again_nothing_stays(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
     city.service.stop()
@@ -302,7 +319,7 @@ def test_of_a_resident_who_does_not_send_again_nothing_stays(city: City, photo: 
     city.check()
 
 
-@pytest.mark.parametrize("point", CLAIM)
+@pytest.mark.parametrize("point", some_of(CLAIM))
 def test_a_photo_that_was_sent_before_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
     key, digest = str(uuid4()), hashlib.sha256(photo).hexdigest()
     city.service.stop()
@@ -333,7 +350,7 @@ def put_and_hope(address: str, headers: dict[str, str], photo: bytes) -> threadi
     return thread
 
 
-@pytest.mark.parametrize("point", UPLOAD)
+@pytest.mark.parametrize("point", some_of(UPLOAD))
 def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
     address, headers = city.announce(photo, digest)
@@ -353,7 +370,7 @@ def test_a_direct_upload_survives_the_death_of_web(city: City, photo: bytes, poi
     city.check()
 
 
-@pytest.mark.parametrize("point", RECEIPT)
+@pytest.mark.parametrize("point", some_of(RECEIPT))
 def test_a_direct_upload_survives_the_death_of_the_worker(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
     address, headers = city.announce(photo, digest)
@@ -367,7 +384,7 @@ def test_a_direct_upload_survives_the_death_of_the_worker(city: City, photo: byt
     city.check()
 
 
-@pytest.mark.parametrize("point", WORKER)
+@pytest.mark.parametrize("point", some_of(WORKER))
 def test_pictures_are_made_although_the_worker_dies(city: City, photo: bytes, point: str) -> None:
     digest = hashlib.sha256(photo).hexdigest()
     if "worker" in city.service.running:
