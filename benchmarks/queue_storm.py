@@ -94,24 +94,30 @@ def rage(running: Running, draws: Sequence[Draw], *, rate: float, sink: Sink | N
     storm, over = Storm(), threading.Event()
     watcher = threading.Thread(target=_watch, args=(running, storm, over))
     watcher.start()
-    _offer(running.port, draws, storm, rate=rate)
-    storm.ended = time.monotonic() - storm.began
-    while time.monotonic() - storm.began < storm.ended + patience:
-        waiting = int(running.number(WAITING))
-        since = time.monotonic() - storm.began - storm.ended
-        if waiting < FEW and storm.few_after is None:
-            storm.few_after = since
-        if not waiting and (sink is None or sum(sink.taken.values()) >= len(storm.acknowledged)):
-            break
-        time.sleep(0.5)
-    over.set()
-    watcher.join()
+    try:
+        _offer(running.port, draws, storm, rate=rate)
+        storm.ended = time.monotonic() - storm.began
+        _wait_until_empty(running, storm, sink, patience=patience)
+    finally:
+        over.set()
+        watcher.join()
     time.sleep(2)  # sessions report their times when they are idle, a second later at most
     storm.database_ms = running.number(ACTIVE) - before
     if sink is not None:
         expected = Counter({address_of(number): 1 for number in storm.acknowledged})
         storm.wrong_mails = sum(((expected - sink.taken) + (sink.taken - expected)).values())
     return storm
+
+
+def _wait_until_empty(running: Running, storm: Storm, sink: Sink | None, *, patience: float) -> None:
+    """Wait until no job waits and all mail has come, so many seconds at most; note when few waited."""
+    while time.monotonic() - storm.began < storm.ended + patience:
+        waiting = int(running.number(WAITING))
+        if waiting < FEW and storm.few_after is None:
+            storm.few_after = time.monotonic() - storm.began - storm.ended
+        if not waiting and (sink is None or sum(sink.taken.values()) >= len(storm.acknowledged)):
+            break
+        time.sleep(0.5)
 
 
 def _offer(port: int, draws: Sequence[Draw], storm: Storm, *, rate: float) -> None:
