@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import Any
 
 from flask import Flask, Response, current_app, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import InternalServerError
+from werkzeug.http import parse_accept_header
 
 from app.api.problems import MEDIA_TYPE, from_error
 
@@ -71,7 +73,15 @@ def answer_error(error: Exception) -> Response:
 
 def is_page_asked(*, by_default: bool) -> bool:
     """Tell whether the client asks for HTML; ``by_default`` decides where it accepts anything."""
-    kinds = request.accept_mimetypes
+    return _prefers_page(request.accept_mimetypes, by_default=by_default)
+
+
+def is_page_accepted(accept: str) -> bool:
+    """Tell whether an Accept header prefers HTML to a problem."""
+    return _prefers_page(parse_accept_header(accept, MIMEAccept), by_default=False)
+
+
+def _prefers_page(kinds: MIMEAccept, *, by_default: bool) -> bool:
     if not kinds:
         return by_default
     offered = [_HTML, MEDIA_TYPE, _JSON] if by_default else [MEDIA_TYPE, _JSON, _HTML]

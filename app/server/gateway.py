@@ -46,7 +46,7 @@ class Gateway:
             body.close()
         except Problem as problem:
             body.close()
-            await self._refuse(problem, send, receive, unread=True)
+            await self._refuse(problem, send, receive, accept=_header(scope, b"accept"), unread=True)
         else:
             await self._answer(scope, receive, send, body)
 
@@ -67,7 +67,7 @@ class Gateway:
             running = await self._threads.start(exchange.begin, context, within=self._limits.thread_wait_s)
         except Problem as problem:
             body.close()
-            await self._refuse(problem, send, receive, unread=False)
+            await self._refuse(problem, send, receive, accept=_header(scope, b"accept"), unread=False)
             return
         # The thread reads the body: it is closed when the thread is done, whoever waits for that.
         running.add_done_callback(lambda _: body.close())
@@ -77,7 +77,8 @@ class Gateway:
         else:
             log.error("no answer in time", extra={"seconds": self._limits.answer_s})
             self._start(self._end_late(running, exchange, context))
-            await self._refuse(busy("The answer takes too long."), send, receive, unread=False)
+            late = busy("The answer takes too long.")
+            await self._refuse(late, send, receive, accept=_header(scope, b"accept"), unread=False)
 
     async def _write(self, writing: Writing, piece: bytes) -> None:
         """Write the answer as fast as the client takes it; between two pieces no thread is held."""

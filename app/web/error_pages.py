@@ -15,7 +15,7 @@ from app.api.errors import ErrorPages, status_and_headers
 from app.api.guard import READING
 from app.errors import NotFound, Problem, TooLarge, Unavailable
 from app.web import words
-from app.web.texts import TEXTS
+from app.web.texts import PROBLEMS, TEXTS
 from app.web.visit import begin_visit
 
 ShowAgain = Callable[[Problem], AnyResponse | str]
@@ -93,10 +93,19 @@ def _explain(error: Exception, status: int) -> str:
     return words.say("bad_request") if status < _OUR_FAULT else words.unforeseen()
 
 
+def write_plain(status: int, slug: str = "") -> str:
+    """Write a page in every language that needs no template, no city and no database; ``slug`` is the problem's."""
+    says = [
+        f"<p lang={lang!r}>{escape(PROBLEMS[lang].get(slug) or texts['sorry_title'])}</p>"
+        for lang, texts in TEXTS.items()
+    ]
+    phone = '<meta name="viewport" content="width=device-width">'
+    return f"<!doctype html><meta charset=utf-8>{phone}<title>{status}</title>{''.join(says)}"
+
+
 def render_plain(answer: Response) -> Response:
-    """Make a page that needs no template, no city and no database."""
-    says = [f"<p lang={lang!r}>{escape(texts['sorry_title'])}</p>" for lang, texts in TEXTS.items()]
-    page = Response(f"<!doctype html><meta charset=utf-8><title>{answer.status_code}</title>{''.join(says)}")
+    """Make the page of ``write_plain``, with status and headers of an answer as a problem."""
+    page = Response(write_plain(answer.status_code))
     page.status_code, headers = status_and_headers(answer)
     page.headers.extend(headers)
     return page

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from app.server.bodies import Room
 from app.server.limits import Limits
 from tests.server.serving import POST, Site, read_answer, read_end, served, status
+from tests.waiting import wait_until
 
 GET = b"GET /page HTTP/1.1\r\nHost: city.example.org\r\n"
 
@@ -61,12 +63,12 @@ def test_a_body_that_does_not_end_in_all_its_time_ends_with_408(tmp_path: Path) 
 
 
 def test_a_body_that_comes_fast_enough_may_take_many_windows(tmp_path: Path) -> None:
-    with served(tmp_path, window_s=0.05, window_bytes=1) as (site, _):
+    with served(tmp_path, window_s=1, window_bytes=1) as (site, _):
         client = site.send(POST + b"Content-Length: 400\r\n\r\n")
-        over = threading.Event()
-        for _ in range(400):
+        ends = time.monotonic() + 2.5
+        for left in range(400, 0, -1):
             client.sendall(b"x")
-            over.wait(0.001)
+            time.sleep(max(0.0, (ends - time.monotonic()) / left))
 
         assert status(read_answer(client)) == 200
 
@@ -79,6 +81,19 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(site: Sit
     assert status(answer) == 413
     assert problem(answer)["type"] == "/problems#too-large"
     assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("accept", [b"text/html,application/xhtml+xml,*/*;q=0.8", b"text/html"])
+def test_a_browser_gets_a_page_in_both_languages(site: Site, accept: bytes) -> None:
+    client = site.send(POST + b"Accept: " + accept + b"\r\nContent-Length: 1000001\r\n\r\n")
+
+    answer = read_end(client)
+
+    head, _, page = answer.partition(b"\r\n\r\n")
+    assert status(answer) == 413
+    assert b"content-type: text/html; charset=utf-8" in head.lower()
+    assert "照片合计太大" in page.decode()
+    assert "The photos are too large together" in page.decode()
 
 
 def test_a_body_in_chunks_that_is_too_large_is_refused_where_it_becomes_so(site: Site) -> None:
@@ -174,7 +189,7 @@ def test_an_answer_that_does_not_come_in_time_is_503(tmp_path: Path) -> None:
 
         assert status(answer) == 503
         assert "too long" in str(problem(answer)["detail"])
-        assert status(site.ask(GET + b"\r\n")) == 200
+        wait_until(lambda: status(site.ask(GET + b"\r\n")) == 200)
 
 
 def test_slow_readers_of_large_answers_hold_no_thread(tmp_path: Path) -> None:

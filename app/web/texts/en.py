@@ -327,6 +327,7 @@ PROBLEMS: Mapping[str, str] = {
     "missing-needs": "Say in a few words what is wrong, or add a photo.",
     "too-late-to-answer": "It closed too long ago to be answered. If the problem is still there, send a new report.",
     "nothing-to-rate": "The unit has not said yet that it is fixed, so there is nothing to rate.",
+    "request-timeout": "The upload was too slow; nothing was kept. Send again where the network is better.",
     "decoder-unavailable": "The service is busy; the photos were not kept. Send again in a while.",
     "store-unavailable": "Photos cannot be stored at the moment. Send again in a while.",
 }

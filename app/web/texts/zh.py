@@ -316,6 +316,7 @@ PROBLEMS: Mapping[str, str] = {
     "missing-needs": "请说明哪里没有解决，或附上一张照片。",
     "too-late-to-answer": "结案已久，不能再反映或评价。如果问题还在，请重新提交一次诉求。",
     "nothing-to-rate": "责任单位还没有反馈处理完毕，暂时不能评价。",
+    "request-timeout": "上传太慢，内容没有保存。请在网络较好的地方再提交一次。",
     "decoder-unavailable": "系统正忙，照片没有保存，请稍后再提交一次。",
     "store-unavailable": "照片暂时无法保存，请稍后再提交一次。",
 }
