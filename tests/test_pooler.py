@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,11 @@ from app.config import Settings
 from app.errors import SettingsFault
 from app.live import listen
 from app.pooler import POOLED
+from app.server.workers import UNUSABLE
+from dev.places import ROOT
 from tests.make import YUEHAI
 from tests.ports import reserve_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 RECIPE = Path(__file__).parents[1] / "deploy" / "pgbouncer.ini"
 SHOWN = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
@@ -171,3 +174,22 @@ def test_worker_and_live_refuse_a_pooler_and_take_the_direct_way(app: Flask, poo
 async def connect_and_close(settings: Settings) -> None:
     connection: psycopg.AsyncConnection[object] = await listen._connect(settings)
     await connection.close()
+
+
+def test_web_ends_with_one_line_where_its_streams_would_listen_through_the_pooler(pooled: Settings) -> None:
+    settings = {
+        "DATABASE_URL": pooled.database_url,
+        "SECRET_KEY": pooled.secret_key,
+        "MEDIA_ROOT": str(pooled.media_root),
+        "MAIL_ROOT": str(pooled.mail_root),
+        "LOG_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-m", "app.server", "--port", str(reserve_port()), "--workers", "1"]
+
+    ended = subprocess.run(
+        command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+    assert ended.returncode == UNUSABLE
+    assert ended.stderr.splitlines()[0] == POOLED
+    assert "Traceback" not in ended.stderr

@@ -64,10 +64,10 @@ def serve_one(settings: Settings, listener: socket.socket, asked: argparse.Names
         signal.signal(number, signal.SIG_DFL)
     try:
         service = make_service(settings, threads=asked.threads, grace_s=asked.grace)
+        serve(service, listener, parent=parent)  # what listens finds a pooler between it and the database then
     except SettingsFault as fault:
         print(fault, file=sys.stderr)  # noqa: T201  # as the interpreter does where nobody catches it
         sys.exit(UNUSABLE)
-    serve(service, listener, parent=parent)
 
 
 if __name__ == "__main__":
