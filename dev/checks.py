@@ -25,7 +25,7 @@ def test(words: Sequence[str], *, fast: bool, long: bool) -> int:
 
     Its conftest starts the scratch cluster; when nobody else uses that, it is stopped after.
     """
-    setup.ensure(development=True, browser=not fast, front=not fast)
+    setup.ensure(development=True, browser=not fast, front=True)
     chosen = ["-m", FAST] if fast else ["-m", "long"] if long else []
     try:
         return call("pytest", *DISTRIBUTION, *chosen, *words, settings={"LONG": "1"} if long else None)

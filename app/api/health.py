@@ -62,7 +62,7 @@ def check_parts() -> dict[str, str]:
         if outage is None:
             raise
         return {"database": outage.explain()}
-    return parts
+    return parts | {"front_end": current_app.extensions["check_front_end"]() or OK}
 
 
 def _check_contents(session: SessionType) -> dict[str, str]:

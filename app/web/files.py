@@ -27,6 +27,7 @@ _TEMPLATES = b"".join(path.read_bytes() for path in sorted((HERE / "templates").
 # What a page looks like beside its content: a new release must not be answered by 304.
 RELEASE = hashlib.sha256(_TEMPLATES + repr(sorted(VERSIONS.items())).encode()).hexdigest()[:10]
 BUILD = "build"
+MANIFEST = HERE / "static" / BUILD / "manifest.json"
 # The best first.
 _ENDINGS = {"br": ".br", "gzip": ".gz"}
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
@@ -40,12 +41,16 @@ def asset(name: str) -> str:
 @cache
 def built(entry: str) -> Mapping[str, list[str]]:
     """Give the URLs of the script and the styles that the front end's build made of ``entry``; none without a build."""
-    manifest = HERE / "static" / BUILD / "manifest.json"
-    if not manifest.exists():
+    if not MANIFEST.exists():
         return {"scripts": [], "styles": []}
-    made = json.loads(manifest.read_text(encoding="utf-8"))[entry]
+    made = json.loads(MANIFEST.read_text(encoding="utf-8"))[entry]
     names = {"scripts": [made["file"]], "styles": made.get("css", [])}
     return {kind: [url_for("web.static", filename=f"{BUILD}/{name}") for name in each] for kind, each in names.items()}
+
+
+def find_fault() -> str:
+    """Give why pages lack the map, "" where the front end is built."""
+    return "" if MANIFEST.exists() else "not built: run `python3 -m dev setup`, or `make install` in production"
 
 
 def set_caching(response: Response) -> Response:

@@ -59,6 +59,7 @@ from app.workorders.states import EventKind
 blp = Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 blp.after_request(files.set_caching)
 blp.record_once(lambda state: set_pages(state.app.extensions, ERROR_PAGES))
+blp.record_once(lambda state: state.app.extensions.update(check_front_end=files.find_fault))
 blp.add_app_template_filter(words.name_of, "named")
 blp.add_app_template_filter(words.local, "local")
 blp.register_blueprint(telling_routes.blp)

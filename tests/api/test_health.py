@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -16,8 +17,9 @@ from sqlalchemy.orm import Session
 from app import db
 from app.config import Settings
 from app.readiness import code_revisions, is_new_enough
+from app.web import files
 
-READY = {"status": "ok", "database": "ok", "schema": "ok", "city": "ok", "key": "ok", "store": "ok"}
+READY = {"status": "ok", "database": "ok", "schema": "ok", "city": "ok", "key": "ok", "store": "ok", "front_end": "ok"}
 
 
 @pytest.fixture
@@ -32,6 +34,19 @@ def test_web_is_ready_while_no_worker_runs(client: FlaskClient) -> None:
 
     assert (alive.status_code, alive.get_json()) == (200, {"status": "ok"})
     assert (ready.status_code, ready.get_json()) == (200, READY)
+
+
+def test_a_front_end_that_was_not_built_is_named(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(files, "MANIFEST", tmp_path / "manifest.json")
+
+    with caplog.at_level(logging.ERROR, "app.api.health"):
+        ready = client.get("/readyz")
+
+    assert ready.status_code == 503
+    assert ready.get_json()["front_end"].startswith("not built: run ")
+    assert vars(caplog.records[-1])["front_end"].startswith("not built: run ")
 
 
 def test_a_database_without_a_city_is_named(app: Flask, session: Session) -> None:
