@@ -1,7 +1,11 @@
-"""How the database is reached: libpq's parameters from a URL of the settings, the same for every process."""
+"""How the database is reached: libpq's parameters from a URL of the settings, the same for every process.
+
+``python -m app.conninfo`` reads such a URL and prints the parameters, for libpq's own programs.
+"""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from psycopg.conninfo import make_conninfo
@@ -30,3 +34,7 @@ def connection_parameters(url: str, **more: str) -> dict[str, Any]:
 def conninfo(url: str, **more: str) -> str:
     """Return libpq's connection string for a URL as SQLAlchemy writes it."""
     return make_conninfo(**connection_parameters(url, **more))
+
+
+if __name__ == "__main__":
+    print(conninfo(sys.stdin.read().strip()))  # noqa: T201  # for a script

@@ -62,6 +62,17 @@ async def live_database(settings: Settings) -> str:
         return connection.info.dbname
 
 
+def test_a_script_gets_an_address_in_the_words_of_libpq() -> None:
+    url = "postgresql+psycopg://ssp_owner:geheim@/ssp_x?host=db1:5432&host=db2:5433"
+    command = [sys.executable, "-m", "app.conninfo"]
+
+    printed = subprocess.run(command, cwd=ROOT, input=url, capture_output=True, text=True, check=True)
+
+    found = conninfo_to_dict(printed.stdout.strip())
+    assert (found["host"], found["port"], found["user"]) == ("db1,db2", "5432,5433", "ssp_owner")
+    assert (found["dbname"], found["password"]) == ("ssp_x", "geheim")
+
+
 def test_a_server_that_takes_no_writes_is_passed_over(committed: Settings) -> None:
     owner = create_engine(committed.database_owner_url, isolation_level="AUTOCOMMIT")
     with owner.connect() as connection:
