@@ -14,6 +14,7 @@ import pytest
 
 from dev import venv
 
+pytestmark = pytest.mark.alone
 ROOT = Path(__file__).parents[2]
 OLD_LOCKS = Path(__file__).parent / "checkout"
 # Debian 12 brings 23.0.1; the first one that runs on Python 3.12 and newer has the same fault.

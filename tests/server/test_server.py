@@ -20,8 +20,9 @@ from app.listener.sockets import bind
 from tests.live.lines import filed, note
 from tests.live.process import ROOT, Live, running
 from tests.make import YUEHAI, make_photo, new_key
+from tests.waiting import PATIENCE_S
 
-PATIENCE_S = 60
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
