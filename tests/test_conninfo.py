@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from app.config import Settings
 from app.conninfo import KEEPALIVES, conninfo
 from app.live import listen
 from app.outages import Outage, outage_of
+from tests.aside import run_aside
 
 ROOT = Path(__file__).parents[1]
 NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
@@ -51,7 +51,7 @@ def test_web_worker_and_live_pass_over_a_host_that_is_away(committed: Settings, 
     engine = db.connect(both)
 
     with engine.connect() as web, psycopg.connect(conninfo(both.database_url)) as worker:
-        names = [web.scalar(text("SELECT current_database()")), worker.info.dbname, asyncio.run(live_database(both))]
+        names = [web.scalar(text("SELECT current_database()")), worker.info.dbname, run_aside(live_database(both))]
 
     engine.dispose()
     assert len(set(names)) == 1

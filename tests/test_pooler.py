@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -29,6 +28,7 @@ from app.live import listen
 from app.pooler import POOLED
 from app.server.workers import UNUSABLE
 from dev.places import ROOT
+from tests.aside import run_aside
 from tests.make import YUEHAI
 from tests.ports import reserve_port
 from tests.waiting import PATIENCE_S, wait_until
@@ -161,12 +161,12 @@ def test_worker_and_live_refuse_a_pooler_and_take_the_direct_way(app: Flask, poo
     with pytest.raises(SettingsFault, match="DATABASE_DIRECT_URL"):
         require_usable(mistaken)
     with pytest.raises(SettingsFault) as refused:
-        asyncio.run(listen._connect(mistaken))
+        run_aside(listen._connect(mistaken))
     through.dispose()
     direct = db.connect(pooled, direct=True)
     require_usable(pooled)
     direct.dispose()
-    asyncio.run(connect_and_close(pooled))
+    run_aside(connect_and_close(pooled))
 
     assert str(refused.value) == POOLED
 

@@ -18,7 +18,7 @@ PATIENCE = 120.0  # seconds; ends a test that hangs, decides nothing
 # Arguments: the folder of the overlay. Prepares what systemd expects of a container (systemd.io/CONTAINER_INTERFACE).
 _BOOT = r"""
 set -eu
-mount --make-rprivate /
+mount --make-rprivate / 2>/dev/null || true  # in a chroot / is no mount; whoever made that one has seen to it
 mount -t tmpfs -o mode=755,size=4g tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
@@ -35,13 +35,30 @@ mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ln -s pts/ptmx dev/ptmx; ln -s /proc/self/fd dev/fd
 hostname town
-pivot_root . run/old
-cd /
-umount -l /run/old
-exec env -i container=lxc PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    /lib/systemd/systemd --unit=basic.target --log-target=null --show-status=0
+# Out of a chroot, where there is one: user namespaces are refused in it.
+exec 9<.
+exec nsenter --mount=/proc/self/ns/mnt sh -euc '
+    cd /proc/self/fd/9
+    pivot_root . run/old
+    cd /
+    umount -l /run/old
+    exec 9<&-
+    exec env -i container=lxc PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        /lib/systemd/systemd --unit=basic.target --log-target=null --show-status=0
+'
 """
-_UNSHARE = ("unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child")
+_UNSHARE = (
+    "unshare",
+    "--mount",
+    "--propagation=unchanged",
+    "--pid",
+    "--net",
+    "--uts",
+    "--ipc",
+    "--cgroup",
+    "--fork",
+    "--kill-child",
+)
 
 
 class Machine:

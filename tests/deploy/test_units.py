@@ -146,13 +146,19 @@ def test_a_machine_serves_after_the_commands_of_the_readme(machine: Machine) -> 
 
 
 def _run(machine: Machine, command: str) -> str:
-    return machine.run("sh", "-c", f"cd {shlex.quote(str(ROOT))} && {command}")
+    try:
+        return machine.run("sh", "-c", f"cd {shlex.quote(str(ROOT))} && {command}")
+    except AssertionError as failed:
+        raise AssertionError(f"{failed}\n{_journal(machine)}") from None
+
+
+def _journal(machine: Machine) -> str:
+    units = machine.run("systemctl", "status", "--no-pager", "suishoupai-*", fine=False)
+    return units + machine.run("journalctl", "--no-pager", "-n", "60", fine=False)
 
 
 def _wait(machine: Machine, holds: Callable[[], object], failure: str) -> None:
-    assert processes.wait_until(lambda: bool(holds()), PATIENCE), (
-        f"{failure}\n{machine.run('journalctl', '--no-pager', '-n', '60')}"
-    )
+    assert processes.wait_until(lambda: bool(holds()), PATIENCE), f"{failure}\n{_journal(machine)}"
 
 
 def _wait_until_ready(machine: Machine) -> None:

@@ -38,10 +38,11 @@ QUICK = Limits(seconds=1, wait_s=0, calls=4, pause_s=0)
 
 @dataclass
 class Site:
-    """The service behind a bucket that fails on request."""
+    """The service behind a bucket that fails on request; ``patient`` reaches the bucket by itself and has time."""
 
     browser: FlaskClient
     media: Media
+    patient: Media
     proxy: Proxy
     bucket: Path
 
@@ -80,9 +81,10 @@ def site(app: Flask, shenzhen: Session, configured: Media, s3_server: S3Server) 
     with ExitStack() as stack:
         proxy = stack.enter_context(failing_proxy(s3_server.endpoint))
         store = stack.enter_context(closing(s3_server.open(name, endpoint=proxy.endpoint, limits=QUICK)))
+        direct = stack.enter_context(closing(s3_server.open(name)))
         media = replace(configured, store=store, spool_bytes=1_000_000)
         service.configure(media)
-        yield Site(app.test_client(), media, proxy, s3_server.root / name)
+        yield Site(app.test_client(), media, replace(media, store=direct), proxy, s3_server.root / name)
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -205,9 +207,9 @@ def test_pictures_answer_503_and_say_when_to_come_back(fault: Fault, site: Site,
 
 
 def stored_photo(site: Site, session: Session) -> Photo:
-    (accepted,) = service.accept(site.media, [Upload("a.jpg", DATA)], spools=False)
+    (accepted,) = service.accept(site.patient, [Upload("a.jpg", DATA)], spools=False)
     photo = service.record(session, accepted, now=utcnow(), claimed=True)
-    service.make_renditions(site.media, photo)
+    service.make_renditions(site.patient, photo)
     service.mark_rendered(session, photo.id, now=utcnow())
     return photo
 

@@ -118,7 +118,13 @@ def served(
     site = Site(app, listener.getsockname()[1], gateway)
     loop = asyncio.new_event_loop()
     ending = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(service, listener, stop=ending),))
+
+    def serve() -> None:
+        # All in this thread: the browser's driver keeps a loop in the main thread of the tests.
+        loop.run_until_complete(run(service, listener, stop=ending))
+        loop.run_until_complete(loop.shutdown_default_executor())
+
+    thread = threading.Thread(target=serve)
     thread.start()
 
     def stop() -> None:
@@ -134,6 +140,5 @@ def served(
             client.close()
         if thread.is_alive():
             stop()
-        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         listener.close()
