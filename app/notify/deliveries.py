@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.notify.channels import Answer, Message, Never, TryLater
 from app.notify.errors import ContactEnded, NoSuchDelivery, StillOpen
 from app.notify.keys import unseal
-from app.notify.lanes import enqueue_delivery
+from app.notify.lanes import enqueue_delivery, is_due
 from app.notify.models import Attempt, ChannelKind, Contact, Delivery, DeliveryKind, DeliveryState
 from app.notify.queries import overdue_deliveries, read_matter
 from app.notify.senders import senders
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def take(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Parcel | None:
-    """Take a queued delivery for a try; nothing when it is not queued, not wanted any more, or held by another."""
+    """Take a queued delivery for a try; nothing when it is not queued or due, not wanted any more, or another's."""
     statement = (
         select(Delivery)
         .where(Delivery.id == delivery_id, Delivery.state == DeliveryState.QUEUED)
@@ -86,7 +86,7 @@ def take(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Parcel | N
         .execution_options(populate_existing=True)
     )
     delivery = session.scalars(statement).one_or_none()
-    if delivery is None:
+    if delivery is None or not is_due(delivery.next_at, now=now):
         return None
     contact, subscription = delivery.contact, delivery.subscription
     if contact.ended_at or contact.erased_at or (subscription is not None and subscription.ended_at):
@@ -177,7 +177,7 @@ def record(session: Session, parcel: Parcel, outcome: Outcome, *, now: dt.dateti
 
 
 def recover(session: Session, *, now: dt.datetime) -> int:
-    """Queue again what should have moved five minutes ago: its worker died, or its job was lost. Give how many."""
+    """Queue again what should have moved five minutes ago and has no job, or a dead worker's. Give how many."""
     overdue = overdue_deliveries(session, before=now - TAKEN_FOR, limit=RECOVERED_AT_ONCE)
     for delivery in overdue:
         delivery.state, delivery.next_at = DeliveryState.QUEUED, now

@@ -1,12 +1,17 @@
-"""The queues that messages wait in: each channel has its own, so that a server that is silent delays no other."""
+"""The queues that messages wait in: each channel has its own, so that a server that is silent delays no other.
+
+Each delivery that is queued has one job. A second one would try it in the middle of its pause, and both would go on.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Uuid, exists, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.clock import MOST_OFF
 from app.jobs import Queue, enqueue
 from app.notify.models import ChannelKind
 
@@ -16,3 +21,20 @@ def enqueue_delivery(
 ) -> None:
     """Enqueue a try of a delivery in the queue of its channel, not before ``at``."""
     enqueue(session, "notify.deliver", at=at, queue_name=Queue(channel.value), delivery_id=str(delivery_id))
+
+
+def is_due(next_at: dt.datetime | None, *, now: dt.datetime) -> bool:
+    """Tell whether a delivery may be tried; the clock of who set ``next_at`` may be wrong by as much as ours."""
+    return next_at is None or next_at <= now + 2 * MOST_OFF
+
+
+_WAITING = text(
+    "SELECT CAST(args->>'delivery_id' AS uuid) AS id FROM procrastinate_jobs "
+    "WHERE task_name = :task AND status IN ('todo', 'doing')"
+)
+
+
+def has_job(delivery_id: InstrumentedAttribute[UUID], task: str) -> ColumnElement[bool]:
+    """Make the condition that a job of a task waits for a delivery, or tries it."""
+    waiting = _WAITING.bindparams(task=task).columns(id=Uuid).cte("waiting")
+    return exists().where(waiting.c.id == delivery_id)

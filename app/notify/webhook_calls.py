@@ -29,6 +29,7 @@ from app.notify import webhooks
 from app.notify.channels import LONGEST_ANSWER, Answer
 from app.notify.deliveries import MOST_TRIES, RECOVERED_AT_ONCE, TAKEN_FOR, Outcome, Result, later_s
 from app.notify.keys import current
+from app.notify.lanes import has_job, is_due
 from app.notify.models import DeliveryState
 from app.notify.outbound import NotAllowed, NotReached, Outbound
 from app.notify.senders import way_out
@@ -96,6 +97,8 @@ def take(session: Session, delivery_id: UUID, *, now: dt.datetime) -> Call | Non
     if found is None:
         return None
     delivery, webhook = found
+    if not is_due(delivery.next_at, now=now):
+        return None
     if webhook.disabled_at:
         _close(delivery, DeliveryState.GIVEN_UP, "the webhook is disabled")
         return None
@@ -155,11 +158,12 @@ def record(session: Session, call: Call, outcome: Outcome, *, now: dt.datetime) 
 
 
 def recover(session: Session, *, now: dt.datetime) -> int:
-    """Queue again what should have moved five minutes ago: its worker died, or its job was lost. Give how many."""
+    """Queue again what should have moved five minutes ago and has no job, or a dead worker's. Give how many."""
     statement = (
         select(WebhookDelivery)
         .where(
-            WebhookDelivery.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING)),
+            (WebhookDelivery.state == DeliveryState.SENDING)
+            | ((WebhookDelivery.state == DeliveryState.QUEUED) & ~has_job(WebhookDelivery.id, "notify.call")),
             WebhookDelivery.next_at < now - TAKEN_FOR,
         )
         .order_by(WebhookDelivery.next_at)
@@ -175,7 +179,7 @@ def recover(session: Session, *, now: dt.datetime) -> int:
 
 def forget(session: Session, *, now: dt.datetime) -> int:
     """Remove the record of calls that ended and are older than 30 days; give how many."""
-    open_ones = (DeliveryState.QUEUED, DeliveryState.SENDING)
+    open_ones = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
     statement = (
         delete(WebhookDelivery)
         .where(WebhookDelivery.created_at < now - KEPT, WebhookDelivery.state.not_in(open_ones))

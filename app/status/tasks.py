@@ -8,7 +8,8 @@ from app.status.service import log_alarms, take_status
 
 
 @queue.periodic(cron="*/5 * * * *")
-@queue.task(name="status.watch", queue=Queue.CLOCKS, queueing_lock="status.watch")
+# Not among the clocks: it looks at the photo store, which may hang; one at a time then.
+@queue.task(name="status.watch", queue=Queue.UPKEEP, queueing_lock="status.watch", lock="status.watch")
 def watch(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
     """Log each alarm, every five minutes while it lasts."""
     _, alarms = take_status(keys.current().settings)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.accounts.roles import Role
@@ -20,6 +20,7 @@ from app.config import Settings
 from app.db import utcnow
 from app.dispatch.escalation import act_on_breaches
 from app.fieldwork.service import Brought
+from app.jobs import write_jobs
 from app.notify import deliveries, keys, service, tasks
 from app.notify.errors import UnusableContact
 from app.notify.keys import Keys
@@ -454,6 +455,11 @@ def test_a_phone_number_is_kept_and_waits_for_its_channel(shenzhen: Session, wor
     assert shenzhen.scalars(select(Delivery)).all() == []
 
 
+def end_the_pause(session: Session) -> None:
+    """Let the time come at which a delivery is tried again."""
+    session.execute(update(Delivery).where(Delivery.next_at.is_not(None)).values(next_at=utcnow()))
+
+
 def test_an_answer_for_now_is_tried_again_later(
     shenzhen: Session, work: Work, server: Server, by_smtp: ByServer
 ) -> None:
@@ -470,6 +476,7 @@ def test_an_answer_for_now_is_tried_again_later(
     assert at - start > dt.timedelta(seconds=deliveries.FIRST_WAIT_S / 2)
 
     server.answers.clear()
+    end_the_pause(shenzhen)
     tasks.deliver(delivery_id=str(waiting.id))
 
     shenzhen.expire_all()
@@ -487,6 +494,7 @@ def test_after_ten_tries_it_is_given_up(shenzhen: Session, work: Work, server: S
     work(shenzhen)
 
     for _ in range(deliveries.MOST_TRIES + 2):
+        end_the_pause(shenzhen)
         tasks.deliver(delivery_id=str(only_delivery(shenzhen).id))
 
     given_up = only_delivery(shenzhen)
@@ -527,7 +535,8 @@ def test_mail_that_is_refused_for_its_content_leaves_the_subscription(
 
 def test_a_delivery_of_a_dead_worker_is_taken_again(shenzhen: Session, work: Work, inbox: Inbox) -> None:
     delivery = queued(shenzhen)
-    start = utcnow()
+    start = utcnow() - dt.timedelta(minutes=6)
+    delivery.next_at = start
     assert deliveries.take(shenzhen, delivery.id, now=start) is not None
     shenzhen.flush()
 
@@ -554,6 +563,36 @@ def test_a_delivery_whose_job_was_lost_is_queued_again(shenzhen: Session, work: 
 
     assert only_delivery(shenzhen).state is DeliveryState.SENT
     assert len(inbox()) == 1
+
+
+def test_a_delivery_that_waits_for_its_turn_gets_no_second_job(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+    delivery.next_at = utcnow() - dt.timedelta(hours=1)
+    shenzhen.flush()
+    jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'notify.deliver' AND status = 'todo'")
+    write_jobs(shenzhen)
+    before = shenzhen.scalar(jobs)
+
+    recovered = deliveries.recover(shenzhen, now=utcnow())
+    write_jobs(shenzhen)
+
+    assert (recovered, before, shenzhen.scalar(jobs)) == (0, 1, 1)
+
+
+def test_a_spare_job_does_not_try_a_delivery_in_its_pause(shenzhen: Session) -> None:
+    delivery = queued(shenzhen)
+    first = deliveries.take(shenzhen, delivery.id, now=LATER)
+    assert first is not None
+    deliveries.record(shenzhen, first, deliveries.Outcome(deliveries.Result.LATER, "silent"), now=LATER)
+    due = only_delivery(shenzhen).next_at
+    assert due is not None
+
+    spare = deliveries.take(shenzhen, delivery.id, now=due - dt.timedelta(seconds=11))
+    second = deliveries.take(shenzhen, delivery.id, now=due)
+
+    assert spare is None
+    assert second is not None
+    assert second.number == 2
 
 
 def test_a_delivery_that_is_being_sent_is_not_taken_twice(shenzhen: Session) -> None:
