@@ -39,6 +39,11 @@ def in_force(session: Session, *, for_update: bool = False) -> Restore | None:
     return session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
 
 
+def is_in_force(session: Session) -> bool:
+    """Tell whether a restore is in force, for who only reads."""
+    return session.scalar(select(select(Restore.id).where(Restore.ended_at.is_(None)).exists())) or False
+
+
 def may_be_told(session: Session, *, at: dt.datetime, by: str) -> bool:
     """Say whether people may have heard of a step already, as of ``at`` and taken by ``by``, before a restore.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -60,8 +61,9 @@ def mark_masked(
     if done:
         enqueue(session, "reports.pair", photo_id=str(photo.id))
     # What was masked less than now must not lie about; a deletion that fails is no harm, no link leads to it.
-    for variant in VARIANTS if done and photo.mask_revision else ():
-        media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, *variant))
+    with suppress(StoreUnavailable):
+        for variant in VARIANTS if done and photo.mask_revision else ():
+            media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, *variant))
     return done
 
 

@@ -50,12 +50,13 @@ def restored(context: click.Context, at: str | None, margin: int) -> None:
         raise click.UsageError("Say with --at to what moment the database was restored.")
     moment = _read_moment(at)
     with _refusing(), Session.begin() as session:
-        newest = holding.newest_event_at(session)
         holding.begin_restore(session, at=moment, margin=dt.timedelta(minutes=margin), now=utcnow())
+        newest = holding.newest_event_at(session)
     click.echo(f"The newest line of history is of {newest:%Y-%m-%d %H:%M:%S %Z}." if newest else "There is no history.")
     _fan_out_the_rest()
     _echo_held()
-    click.echo("See them with `flask restored list`, then `flask restored release` or `flask restored discard`.")
+    click.echo("See them with `flask restored list`. Until `flask restored release` or `flask restored discard` leaves")
+    click.echo("nothing held, the restore is in force and holds also what clocks and letters say.")
 
 
 @restored.command("list")

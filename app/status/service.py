@@ -18,8 +18,10 @@ from app.media import service as media
 from app.media.breaker import CircuitState
 from app.media.marker import check_store
 from app.media.spool import spooled_bytes
+from app.notify.service.holding import count_held
 from app.outages import outage_of
 from app.readiness import OK, check_schema
+from app.restores import is_in_force
 from app.status.queries import (
     FailingRows,
     Queue,
@@ -151,7 +153,12 @@ def take_status(settings: Settings) -> tuple[Status | None, list[Alarm]]:
 
 
 def _contents_alarms(session: Session, settings: Settings) -> Iterator[Alarm]:
-    """Return what is wrong with the secret key and the store of photos."""
+    """Return what is wrong with the secret key and the store of photos, and a restore that nobody ended."""
+    if is_in_force(session):
+        held = sum(count_held(session).values())
+        yield Alarm(
+            "restore", f"a restore is in force, {held} messages are held: `flask restored release` or `discard`"
+        )
     if has_other_key(session, settings):
         yield Alarm("key", OTHER_KEY)
     installation = find_installation(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from app import db
 from app.config import Settings
 from app.failed_jobs import note_error
 from app.jobs import enqueue, write_jobs
+from app.notify.service import holding
 from app.setbacks import put_off
 from app.status.cli import status_command
 from app.status.queries import Worker
@@ -157,6 +159,16 @@ def test_photos_that_fill_half_of_what_may_wait_for_the_bucket_are_an_alarm(spoo
     store = Store(spooled=spooled, spool_limit=100)
 
     assert [alarm.name for alarm in replace(IDLE, store=store).alarms()] == names
+
+
+def test_a_restore_is_an_alarm_until_it_is_ended(client: FlaskClient, beating: Session) -> None:
+    now = db.utcnow()
+    holding.begin_restore(beating, at=now - dt.timedelta(hours=1), margin=dt.timedelta(minutes=5), now=now)
+    during = alarms(client)
+    holding.end_restore(beating, now=now)
+
+    assert during == ["restore"]
+    assert alarms(client) == []
 
 
 def test_a_database_that_is_away_is_an_alarm(app: Flask, nowhere: None) -> None:
