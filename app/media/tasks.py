@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import takewhile
 from uuid import UUID
 
 from sqlalchemy.orm import Session as SessionType
@@ -14,6 +13,7 @@ from app.db import Reading, Session, utcnow
 from app.errors import Problem
 from app.jobs import PATIENT, Queue, enqueue, queue
 from app.media import masking, orphans, queries, service, spool, uploads
+from app.media.breaker import CircuitState
 from app.media.errors import PhotoTooLarge, StoreUnavailable, UnreadablePhoto, UploadDiffers
 from app.media.models import DirectUpload, UploadState
 from app.media.probe import TooSlow, Undecodable
@@ -95,10 +95,15 @@ def mask(photo_id: str) -> None:
 @queue.periodic(cron="* * * * *")
 @queue.task(name="media.unspool", queue=Queue.PHOTOS, queueing_lock="media.unspool", lock="media.unspool")
 def unspool(timestamp: int) -> None:  # noqa: ARG001  # the interface of periodic jobs
-    """Move originals from the database into the store, until it refuses one: then the next minute tries again."""
+    """Move originals from the database into the store, until none is tried any more; the next minute tries again."""
     with Reading() as session:
         waiting = spool.waiting(session, limit=_MOVED_AT_ONCE)
-    moved = sum(map(_move, takewhile(_is_put, waiting)))
+    moved = 0
+    for photo_id in waiting:
+        if _is_put(photo_id):
+            moved += _move(photo_id)
+        elif service.store_health().state is not CircuitState.CLOSED:
+            break
     if waiting:
         log.info("originals moved into the store", extra={"moved": moved, "found": len(waiting)})
 

@@ -108,6 +108,30 @@ def test_reports_go_on_and_their_photos_follow(fault: Fault, site: Site, shenzhe
     assert spool.spooled_bytes(shenzhen) == 0
 
 
+def test_a_photo_that_the_store_refuses_keeps_no_other_one_waiting(
+    site: Site, shenzhen: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.proxy.fault = Fault.BUSY
+    site.file(DATA)
+    site.file(OTHER)
+    site.proxy.fault = None
+    refused, _ = spool.waiting(shenzhen, limit=2)
+    key = shenzhen.get_one(Photo, refused).key
+    put = site.patient.store.put
+
+    def put_all_but_one(given: str, data: bytes) -> None:
+        if given == key:
+            raise StoreUnavailable("403")
+        put(given, data)
+
+    monkeypatch.setattr(site.patient.store, "put", put_all_but_one)
+    service.configure(site.patient)
+
+    tasks.unspool(0)
+
+    assert spool.waiting(shenzhen, limit=2) == [refused]
+
+
 def test_each_photo_that_followed_is_rendered_once(site: Site, shenzhen: Session) -> None:
     site.proxy.fault = Fault.BUSY
     site.file(DATA)
