@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import threading
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from aiosmtpd.controller import Controller
 from benchmarks.calls import file
 from benchmarks.draws import Draw
 from benchmarks.queue_city import HOST, Running, address_of
-from benchmarks.web import LONGEST_SECONDS, Request
+from benchmarks.web import LONGEST_SECONDS, Request, free_port
 
 AT_ONCE = 64
 JOINING = 5
@@ -49,9 +48,7 @@ class Sink:
 @contextmanager
 def mail_server() -> Iterator[tuple[Sink, str]]:
     """Run a mail server on this machine; give what it took and its address."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     sink = Sink()
     controller = Controller(sink, hostname=HOST, port=port)
     controller.start()

@@ -9,11 +9,12 @@ import datetime as dt
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Uuid, exists, text
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from app.clock import MOST_OFF
 from app.jobs import Queue, enqueue
-from app.notify.models import ChannelKind
+from app.notify.models import ChannelKind, Delivery, DeliveryState
+from app.notify.webhook_models import WebhookDelivery
 
 
 def enqueue_delivery(
@@ -34,7 +35,11 @@ _WAITING = text(
 )
 
 
-def has_job(delivery_id: InstrumentedAttribute[UUID], task: str) -> ColumnElement[bool]:
-    """Make the condition that a job of a task waits for a delivery, or tries it."""
+def is_left(delivery: type[Delivery | WebhookDelivery], task: str) -> ColumnElement[bool]:
+    """Make the condition that nobody will try an overdue delivery: its worker had it in hand, or it has no job.
+
+    One that is queued and has a job of the task waits for its turn.
+    """
     waiting = _WAITING.bindparams(task=task).columns(id=Uuid).cte("waiting")
-    return exists().where(waiting.c.id == delivery_id)
+    has_no_job = ~exists().where(waiting.c.id == delivery.id)
+    return (delivery.state == DeliveryState.SENDING) | ((delivery.state == DeliveryState.QUEUED) & has_no_job)

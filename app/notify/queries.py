@@ -13,8 +13,8 @@ from app.catalogue.city import City, Language, current_city
 from app.catalogue.models import Item
 from app.geo.models import Area
 from app.notify.keys import Purpose, code_for, current, signed_url, tracking_url
-from app.notify.lanes import has_job
-from app.notify.models import Attempt, Delivery, DeliveryKind, DeliveryState, Subscription
+from app.notify.lanes import is_left
+from app.notify.models import Attempt, Delivery, DeliveryKind, Subscription
 from app.notify.texts import Facts, Letter, Matter, Question, language_of, name_of, place_of, said_in
 from app.workorders.models import EventKind, TimelineEvent, TimelinePayload, WorkOrder
 from app.workorders.states import State
@@ -231,17 +231,10 @@ def _silent_days(work_order: WorkOrder, city: City) -> int | None:
 
 
 def overdue_deliveries(session: Session, *, before: dt.datetime, limit: int) -> list[Delivery]:
-    """Lock deliveries that should have moved before a moment, oldest first; others' locks are skipped.
-
-    One that is queued and has a job waits for its turn, or for the worker's.
-    """
+    """Lock deliveries that were left and due before a moment, oldest first; others' locks are skipped."""
     statement = (
         select(Delivery)
-        .where(
-            (Delivery.state == DeliveryState.SENDING)
-            | ((Delivery.state == DeliveryState.QUEUED) & ~has_job(Delivery.id, "notify.deliver")),
-            Delivery.next_at < before,
-        )
+        .where(is_left(Delivery, "notify.deliver"), Delivery.next_at < before)
         .order_by(Delivery.next_at)
         .limit(limit)
         .options(joinedload(Delivery.contact))

@@ -41,7 +41,7 @@ def has_listeners(session: SessionType, asked: Sequence[Mapping[str, Any]]) -> l
     return [index for index, event_id in enumerate(events) if event_id in heard]
 
 
-@queue.task(name="notify.deliver", queue=Queue.EMAIL, retry=PATIENT)  # others: deliveries.enqueue_delivery
+@queue.task(name="notify.deliver", queue=Queue.EMAIL, retry=PATIENT)  # others: lanes.enqueue_delivery
 def deliver(delivery_id: str) -> None:
     """Try a delivery once. A later try is a job of its own; PATIENT is for a database that is away."""
     with Session.begin() as session:

@@ -29,7 +29,7 @@ from app.notify import webhooks
 from app.notify.channels import LONGEST_ANSWER, Answer
 from app.notify.deliveries import MOST_TRIES, RECOVERED_AT_ONCE, TAKEN_FOR, Outcome, Result, later_s
 from app.notify.keys import current
-from app.notify.lanes import has_job, is_due
+from app.notify.lanes import is_due, is_left
 from app.notify.models import DeliveryState
 from app.notify.outbound import NotAllowed, NotReached, Outbound
 from app.notify.senders import way_out
@@ -161,11 +161,7 @@ def recover(session: Session, *, now: dt.datetime) -> int:
     """Queue again what should have moved five minutes ago and has no job, or a dead worker's. Give how many."""
     statement = (
         select(WebhookDelivery)
-        .where(
-            (WebhookDelivery.state == DeliveryState.SENDING)
-            | ((WebhookDelivery.state == DeliveryState.QUEUED) & ~has_job(WebhookDelivery.id, "notify.call")),
-            WebhookDelivery.next_at < now - TAKEN_FOR,
-        )
+        .where(is_left(WebhookDelivery, "notify.call"), WebhookDelivery.next_at < now - TAKEN_FOR)
         .order_by(WebhookDelivery.next_at)
         .limit(RECOVERED_AT_ONCE)
         .with_for_update(skip_locked=True)

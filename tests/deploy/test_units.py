@@ -138,6 +138,7 @@ def test_a_machine_serves_after_the_commands_of_the_readme(machine: Machine) -> 
     assert filed["status"] == HTTPStatus.CREATED, filed
     assert "systemctl start suishoupai-migrate" in said[0]
     _wait(machine, lambda: _files(machine, "/var/lib/suishoupai/media", "*.webp"), "the worker made no renditions")
+    assert "Accepted." in _run(machine, "suishoupai --owner db accept-key --yes")
     _run(machine, "systemctl start suishoupai-backup")
     assert _files(machine, "/var/backups/suishoupai", "database-*.dump")
     assert _files(machine, "/var/backups/suishoupai/media/originals", "*")
