@@ -16,6 +16,7 @@ from typing import Any
 
 from procrastinate import JobContext, PsycopgConnector
 from procrastinate.worker import Worker
+from psycopg import AsyncConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import Clock, is_right
@@ -115,7 +116,11 @@ async def _begin(work: Work, before: Callable[[], None]) -> None:
 
 async def do_work(work: Work) -> None:
     """Do the jobs of the queues until cancelled, or until something fails that is no job."""
-    connector = PsycopgConnector(conninfo=work.conninfo, max_size=work.threads + len(work.shares))
+    connector = PsycopgConnector(
+        conninfo=work.conninfo,
+        max_size=work.threads + len(work.shares),
+        configure=_configure,
+    )
     with queue.replace_connector(connector):
         async with queue.open_async(), asyncio.TaskGroup() as group:
             await asyncio.to_thread(_adopt)
@@ -123,6 +128,16 @@ async def do_work(work: Work) -> None:
                 group.create_task(_do_jobs(work, each))
             if timed := work.shares.keys() - TIMELESS:
                 group.create_task(_while_clock_is_right(work, lambda: _do_timed(work, timed)))
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    """Make each statement of procrastinate a transaction, and let none wait for the disc.
+
+    A server that fails forgets which jobs were taken and ended in its last moments; they run again. What a job itself
+    wrote was committed before, and is on the disc.
+    """
+    await connection.set_autocommit(True)
+    await connection.execute("SET synchronous_commit = off")
 
 
 async def _do_timed(work: Work, queues: Collection[Queue]) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from statistics import median
 from typing import Any
 from uuid import uuid4
 
@@ -76,9 +77,15 @@ class Storm:
 
     @property
     def growth(self) -> int:
-        """Give by how many the waiting jobs grew in the last minute of filing."""
-        last = [count for at, count in self.waiting if self.ended - 60 <= at <= self.ended]
-        return last[-1] - last[0] if last else 0
+        """Give by how many the waiting jobs grew in the last minute of filing: the medians of its outer thirds."""
+        first = [count for at, count in self.waiting if self.ended - 60 <= at < self.ended - 40]
+        last = [count for at, count in self.waiting if self.ended - 20 <= at <= self.ended]
+        return round(median(last) - median(first)) if first and last else 0
+
+    @property
+    def most_waiting(self) -> int:
+        """Give how many jobs waited at the worst moment."""
+        return max((count for _, count in self.waiting), default=0)
 
     def at(self, second: float) -> int | None:
         """Give how many waited at a second."""

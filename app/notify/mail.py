@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from app.errors import SettingsFault
 from app.notify.channels import Answer, Message, Never, TryLater
+from app.notify.outbound import trusted
 
 PATIENCE_S = 10
 DEADLINE_S = 30
@@ -68,6 +69,7 @@ class SmtpMail:
     sender: str
     host: str
     deadline_s: float = DEADLINE_S
+    context: ssl.SSLContext = field(default_factory=trusted)
 
     def __post_init__(self) -> None:
         """Refuse an address that cannot be used."""
@@ -79,23 +81,22 @@ class SmtpMail:
         """Hand a message to the server; each step waits at most 10 seconds, and all of them at most 30."""
         mail = letter(message, sender=self.sender, host=self.host)
         parts = urlsplit(self.url)
-        context = ssl.create_default_context()
-        server = _TimedSmtps(self.host, context) if parts.scheme == "smtps" else _TimedSmtp(self.host)
+        server = _TimedSmtps(self.host, self.context) if parts.scheme == "smtps" else _TimedSmtp(self.host)
         try:
             with _ended_after(self.deadline_s, server):
-                self._connect(server, parts, context)
+                self._connect(server, parts)
                 return _hand_over(server, parseaddr(self.sender)[1], message.address, mail.as_bytes())
         except (OSError, smtplib.SMTPException) as fault:
             raise TryLater(_say(fault)) from fault
         finally:
             server.close()
 
-    def _connect(self, server: smtplib.SMTP, parts: SplitResult, context: ssl.SSLContext) -> None:
+    def _connect(self, server: smtplib.SMTP, parts: SplitResult) -> None:
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         code, text = server.connect(host, port)
         if code not in _OK:
             raise smtplib.SMTPConnectError(code, text)
-        _secure(server, context, parts.scheme == "smtps")
+        _secure(server, self.context, parts.scheme == "smtps")
         if parts.username:
             _sign_in(server, unquote(parts.username), unquote(parts.password or ""), host)
 

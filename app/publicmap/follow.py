@@ -17,13 +17,13 @@ from app.workorders.timeline import CHANNEL
 
 log = logging.getLogger(__name__)
 
-# Many lines in a moment cost one fold: a change shows within five seconds as it is (docs/map.md).
-PAUSE_S = 0.5
+# Many lines in a moment cost one fold; a change shows within five seconds all the same (docs/map.md).
+PAUSE_S = 2.0
 LONGEST_PAUSE_S = 30.0
 
 
 async def follow(conninfo: str, fold: Callable[[], bool] = fold_all) -> None:
-    """Fold the map after every line of history, at most every half second, until cancelled.
+    """Fold the map after every line of history, at most every two seconds, until cancelled.
 
     ``conninfo`` is libpq's; ``fold`` runs in a thread and tells whether it folded everything. A failure is logged and
     tried again after growing pauses.

@@ -86,7 +86,7 @@ def lock_all(session: Session, chosen: Select[WorkOrder]) -> Sequence[WorkOrder]
     statement = (
         chosen.options(joinedload(WorkOrder.item))
         .order_by(WorkOrder.id)
-        .with_for_update(of=WorkOrder)
+        .with_for_update(of=WorkOrder, key_share=True)
         .execution_options(populate_existing=True)
     )
     found = session.scalars(statement).all()

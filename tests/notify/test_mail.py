@@ -169,11 +169,9 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(tmp_path: Pa
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_user_and_password_go_over_an_encrypted_line(
-    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_user_and_password_go_over_an_encrypted_line(scheme: str, tmp_path: Path) -> None:
     server, (context, certificate) = Server(), certified(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trusted = ssl.create_default_context(cafile=str(certificate))
     asked: list[Any] = []
 
     def authenticator(_server: Any, session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
@@ -184,10 +182,19 @@ def test_user_and_password_go_over_an_encrypted_line(
     controller = Controller(server, hostname="127.0.0.1", port=server.port, authenticator=authenticator, **secured)
     with running(controller):
         url = f"{scheme}://one:made%20up@127.0.0.1:{server.port}"
-        SmtpMail(url, "reports@example.org", "a.example.org").send(MESSAGE)
+        SmtpMail(url, "reports@example.org", "a.example.org", context=trusted).send(MESSAGE)
 
     assert asked == [(True, b"one", b"made up")]
     assert len(server.mails) == 1
+
+
+def test_many_mails_read_the_certificates_of_the_system_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    mail(server).send(MESSAGE)
+    monkeypatch.setattr(ssl, "create_default_context", lambda: pytest.fail("they were read again"))
+
+    mail(server).send(MESSAGE)
+
+    assert len(server.mails) == 2
 
 
 def test_a_wrong_password_is_tried_later() -> None:
