@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ import uvicorn
 
 from app.listener.connections import Application, ConnectionLimits, Connections, tracked
 from app.listener.sockets import BACKLOG
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
 
@@ -91,6 +94,8 @@ async def _need(work: Work, server: uvicorn.Server) -> None:
     """End the process where a part of it ends: one that hears nothing is worse than none."""
     try:
         await work()
+    except Exception:
+        log.exception("a part of the process failed: it ends")
     finally:
         server.should_exit = True
 

@@ -179,6 +179,11 @@ class Hub:
                 self._dirty |= dirty
                 await asyncio.sleep(RETRY_SECONDS)
                 self._told.set()
+            except Exception:  # a fault of ours: those whom it may concern read by themselves, all others go on
+                log.exception("lines not handed out, their streams come back")
+                concerned = [each for work_order_id in dirty for each in self.reporters.get(work_order_id, ())]
+                for stream in (*concerned, *self.staff):
+                    stream.drop()
 
     async def _hand_to_reporters(self, dirty: set[UUID]) -> None:
         after: dict[UUID, int] = {}
@@ -211,6 +216,9 @@ class Hub:
             await self.seat_reporter(stream, Position(gone, stream.number - 1))
         except SQLAlchemyError:
             stream.drop()  # it comes back with its last id, when the database is there
+        except Exception:
+            log.exception("report not followed")
+            stream.drop()
 
     async def _hand_to_staff(self) -> None:
         seated = [stream for stream in self.staff if not stream.pending]
@@ -250,6 +258,8 @@ class Hub:
                 await self.check_staff()
             except SQLAlchemyError as fault:
                 log.warning("tokens could not be checked", extra={"cause": type(fault).__name__})
+            except Exception:  # a fault of ours: they are checked again
+                log.exception("tokens could not be checked")
 
     async def check_staff(self) -> None:
         """End the streams of tokens that are good no more; others go on with what their person may see now."""

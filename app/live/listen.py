@@ -13,6 +13,7 @@ from app.config import Settings
 from app.conninfo import conninfo
 from app.db import utcnow
 from app.errors import SettingsFault
+from app.listening import notifications
 from app.live.hub import Hub
 from app.pooler import POOLED, SESSION
 from app.workorders.timeline import CHANNEL
@@ -33,7 +34,7 @@ async def listen(settings: Settings, hub: Hub) -> None:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 await hub.listen_again(lost_at)
                 pause = PAUSE_SECONDS
-                async for notification in connection.notifies():
+                async for notification in notifications(connection):
                     hub.hear(notification.payload)
         except (psycopg.Error, SQLAlchemyError, OSError) as fault:
             if hub.listens or lost_at is None:

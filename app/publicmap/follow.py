@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
+from app.listening import notifications
 from app.publicmap.tasks import fold_all
 from app.workorders.timeline import CHANNEL
 
@@ -42,7 +43,7 @@ async def _listen(conninfo: str, told: asyncio.Event) -> None:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 pause = PAUSE_S
                 told.set()  # for what was committed while nobody listened
-                async for _ in connection.notifies():
+                async for _ in notifications(connection):
                     told.set()
         except (psycopg.Error, OSError) as fault:
             log.warning("the map hears of no change", extra={"cause": type(fault).__name__, "again_in": pause})

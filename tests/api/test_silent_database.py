@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -21,6 +17,7 @@ from app.db import Limits
 from app.outages import Outage, outage_of
 from dev.cluster import Cluster
 from tests.databases import fill, settings_for
+from tests.frozen import frozen
 
 HASTY = Limits(lock_s=1, statement_s=60, idle_s=60, silence_s=5)
 pytestmark = pytest.mark.alone
@@ -39,20 +36,6 @@ def own(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Clus
 
 def settings_of(cluster: Cluster) -> Settings:
     return settings_for(cluster.url("ssp_frozen"), cluster.url("ssp_frozen", "ssp_owner"), cluster.folder)
-
-
-@contextmanager
-def frozen(cluster: Cluster) -> Iterator[None]:
-    """Stop every process of the server, as a hanging disk does; go on at the end."""
-    server = psutil.Process(cluster.pid)
-    pids = [server.pid, *(child.pid for child in server.children(recursive=True))]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_frozen_database_holds_no_request_and_is_used_again(app: Flask, own: Cluster) -> None:
