@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
 
 MOST_OFF = dt.timedelta(seconds=5)
-_NOW = "SELECT clock_timestamp() AS now"
+NOW = "SELECT clock_timestamp() AS now"
 
 
 async def is_right(connector: BaseConnector, clock: Clock) -> bool:
@@ -22,7 +22,7 @@ async def is_right(connector: BaseConnector, clock: Clock) -> bool:
     What the answer took on its way is in our favour: a slow database is no wrong clock.
     """
     asked = clock()
-    theirs: dt.datetime = (await connector.execute_query_one_async(_NOW))["now"]
+    theirs: dt.datetime = (await connector.execute_query_one_async(NOW))["now"]
     answered = clock()
     ahead, behind = asked - theirs, theirs - answered
     off = max(ahead, behind)

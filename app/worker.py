@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from procrastinate import JobContext, PsycopgConnector
+from procrastinate import JobContext
 from procrastinate.worker import Worker
-from psycopg import AsyncConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import Clock, is_right
@@ -26,12 +27,15 @@ from app.db import Session, utcnow
 from app.failed_jobs import note_error
 from app.jobs import Queue, adopt_jobs, queue
 from app.publicmap.follow import follow
+from app.queue_database import DeadlineConnector, reaching
 
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 20
+# procrastinate takes up to 5 seconds to end what it does beside the jobs; systemd kills after 30.
+END_SECONDS = GRACE_SECONDS + 6
 PAUSE_SECONDS = 1
-CHECK_SECONDS = 20
+CHECK_SECONDS = 5
 SPARE_THREADS = 5
 # Making pictures depends on no clock; all else does something at a time, or notes when it did.
 TIMELESS = frozenset({Queue.PHOTOS})
@@ -39,6 +43,10 @@ TIMELESS = frozenset({Queue.PHOTOS})
 
 class QueueLeft(Exception):
     """The work on a queue ended by itself."""
+
+
+class JobsStuck(Exception):
+    """Jobs go on that were to end: a thread cannot be ended from outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +89,8 @@ def plan_work(settings: Settings, queues: Collection[Queue] = ()) -> Work:
 def run_worker(work: Work, *, before: Callable[[], None]) -> None:
     """Work until told to stop (SIGTERM or Ctrl-C); running jobs are given 20 seconds to end.
 
-    A worker that lost its database waits for it and goes on. ``before`` is called each time that it begins, and may
-    raise SettingsFault.
+    A worker that lost its database waits for it and goes on; where a job does not end then, it starts itself anew.
+    ``before`` is called each time that it begins, and may raise SettingsFault.
     """
     asyncio.run(_work_until_told(work, before))
 
@@ -98,15 +106,26 @@ async def _work_until_told(work: Work, before: Callable[[], None]) -> None:
         working = asyncio.create_task(_begin(work, before))
         waiting = asyncio.create_task(told.wait())
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        # Cancelling is how procrastinate is asked to end what it does and begin nothing more.
+        # A worker that is cancelled ends what it does and begins nothing more.
         working.cancel()
         waiting.cancel()
         for ended in await asyncio.gather(working, waiting, return_exceptions=True):
+            if isinstance(ended, JobsStuck):
+                _leave_stuck_jobs(ending=told.is_set())
             if isinstance(ended, Exception):
                 log.warning("worker stopped", extra={"cause": _say(ended)})
         if not told.is_set():
             log.warning("worker starts again")
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _leave_stuck_jobs(*, ending: bool) -> NoReturn:
+    """End the process, or start it anew, without waiting for its threads; the reaper takes their jobs up."""
+    log.error("a job does not end: the process is left", extra={"ending": ending})
+    logging.shutdown()
+    if ending:
+        os._exit(0)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # the same program once more
 
 
 async def _begin(work: Work, before: Callable[[], None]) -> None:
@@ -116,40 +135,50 @@ async def _begin(work: Work, before: Callable[[], None]) -> None:
 
 async def do_work(work: Work) -> None:
     """Do the jobs of the queues until cancelled, or until something fails that is no job."""
-    connector = PsycopgConnector(
-        conninfo=work.conninfo,
-        max_size=work.threads + len(work.shares),
-        configure=_configure,
-    )
-    with queue.replace_connector(connector):
-        async with queue.open_async(), asyncio.TaskGroup() as group:
+    connector = DeadlineConnector(work.conninfo, max_size=work.threads + len(work.shares))
+    with reaching(connector):
+        async with queue.open_async():
             await asyncio.to_thread(_adopt)
-            for each in work.shares.keys() & TIMELESS:
-                group.create_task(_do_jobs(work, each))
+            works = [_do_jobs(work, each) for each in work.shares.keys() & TIMELESS]
             if timed := work.shares.keys() - TIMELESS:
-                group.create_task(_while_clock_is_right(work, lambda: _do_timed(work, timed)))
-
-
-async def _configure(connection: AsyncConnection[Any]) -> None:
-    """Make each statement of procrastinate a transaction, and let none wait for the disc.
-
-    A server that fails forgets which jobs were taken and ended in its last moments; they run again. What a job itself
-    wrote was committed before, and is on the disc.
-    """
-    await connection.set_autocommit(True)
-    await connection.execute("SET synchronous_commit = off")
+                works.append(_while_clock_is_right(work, lambda: _do_timed(work, timed)))
+            await _together(works)
 
 
 async def _do_timed(work: Work, queues: Collection[Queue]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for each in queues:
-            group.create_task(_do_jobs(work, each))
-        if Queue.UPKEEP in queues:
-            group.create_task(follow(work.conninfo))
+    works = [_do_jobs(work, each) for each in queues]
+    if Queue.UPKEEP in queues:
+        works.append(follow(work.conninfo))
+    await _together(works)
+
+
+async def _together(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run works until one of them ends or fails, then end the others. Raises JobsStuck where they do not end."""
+    tasks = [asyncio.create_task(each) for each in works]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        await _end(*tasks)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Let tasks end what they are at, and begin nothing more. Raises JobsStuck where they do not end."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        ended, left = await asyncio.wait(tasks, timeout=END_SECONDS)
+        for task in ended:
+            task.cancelled() or task.exception()  # looked at: asyncio complains of others
+        if left:
+            raise JobsStuck("a job does not end")
 
 
 async def _do_jobs(work: Work, each: Queue) -> None:
-    await queue.run_worker_async(
+    """Do the jobs of a queue until cancelled. Raises QueueLeft where that ends by itself."""
+    worker = Worker(
+        queue,
         queues=[each.value],
         name=each.value,
         concurrency=work.shares[each],
@@ -157,38 +186,34 @@ async def _do_jobs(work: Work, each: Queue) -> None:
         install_signal_handlers=False,
         worker_middleware=[note_errors],
     )
+    running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]  # procrastinate left it untyped
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        # To cancel it would not do: asyncio.wait_for of Python 3.11 may lose that while a connection is fetched.
+        worker.stop()  # type: ignore[no-untyped-call]  # procrastinate left it untyped
+        await running
+        raise
     # procrastinate logs that it lost its database, and returns as it does when it is told to end.
-    if not _is_told_to_end():
-        raise QueueLeft(f"nothing works on the queue {each.value} any more")
-
-
-def _is_told_to_end() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    raise QueueLeft(f"nothing works on the queue {each.value} any more")
 
 
 async def _while_clock_is_right(work: Work, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Do something while our clock agrees with the database's, and nothing of it while it does not."""
-    doing: asyncio.Task[None] | None = None
+    doing: list[asyncio.Task[None]] = []
     try:
-        while doing is None or not doing.done():
+        while not any(task.done() for task in doing):
             if await is_right(queue.connector, work.clock):
-                doing = doing or asyncio.create_task(start())
-                await asyncio.wait({doing}, timeout=CHECK_SECONDS)
+                doing = doing or [asyncio.create_task(start())]
+                await asyncio.wait(doing, timeout=CHECK_SECONDS)
             else:
-                await _end(doing)
-                doing = None
+                await _end(*doing)
+                doing = []
                 await asyncio.sleep(CHECK_SECONDS)
-        doing.result()
+        for task in doing:
+            task.result()
     finally:
-        await _end(doing)
-
-
-async def _end(doing: asyncio.Task[None] | None) -> None:
-    """Let a task end what it is at, and begin nothing more."""
-    if doing is not None:
-        doing.cancel()
-        await asyncio.wait({doing})
+        await _end(*doing)
 
 
 async def note_errors(process: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:  # noqa: ARG001  # procrastinate's interface
