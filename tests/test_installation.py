@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from app.commands import alembic_config, require_usable
 from app.config import Settings
 from app.errors import SettingsFault
 from app.media import service as media
+from app.media.errors import StoreUnavailable
 from app.media.marker import check_store, mark_store, read_marker, write_marker
 from app.media.store import FolderStore
 from tests.databases import Databases
@@ -139,7 +141,22 @@ def test_a_store_of_another_database_is_named_and_not_taken_over(shenzhen: Sessi
     assert read_marker(store) == shenzhen.get_one(installation.Installation, 1).store_id
 
 
-def test_a_store_that_cannot_be_written_is_not_usable(store: FolderStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("act", "number"), [("put", errno.EROFS), ("put", errno.EACCES), ("get", errno.EIO)])
+def test_web_is_ready_beside_a_store_of_its_own_that_fails(
+    client: FlaskClient, marked: FolderStore, monkeypatch: pytest.MonkeyPatch, act: str, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("away") from OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FolderStore, act, fail)
+    known = read_marker(marked) if act == "put" else uuid4()
+    assert known is not None
+
+    assert check_store(marked, known).fault == f"cannot be read and written ({os.strerror(number)})"
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_store_whose_folder_is_something_else_is_not_usable(store: FolderStore, tmp_path: Path) -> None:
     known = uuid4()
     write_marker(store, known)
     (tmp_path / "media").rename(tmp_path / "gone")

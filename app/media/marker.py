@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -18,6 +18,8 @@ from app.media.store import NoSuchObject, ObjectStore
 
 KEY = "installation"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# A disk or a network folder that fails. Any other fault, such as a file where the folder was, is one of the set-up.
+_FAILING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,13 @@ def check_store(store: ObjectStore, store_id: UUID) -> StoreState:
             return StoreState("has no marker: is MEDIA_ROOT mounted, is S3_BUCKET the right one?", usable=False)
         if found != store_id:
             return StoreState("belongs to another database", usable=False)
-        write_marker(store, store_id)
     except StoreUnavailable as error:
         return _unavailable(error.__cause__)
+    try:
+        write_marker(store, store_id)
+    except StoreUnavailable as error:
+        # It is ours: photos wait until it can be written, all else goes on.
+        return replace(_unavailable(error.__cause__), usable=True)
     return StoreState()
 
 
@@ -78,4 +84,4 @@ def _unavailable(cause: BaseException | None) -> StoreState:
         return StoreState("does not answer")
     if cause.errno in _FULL:
         return StoreState("is full")
-    return StoreState(f"cannot be read and written ({cause.strerror})", usable=False)
+    return StoreState(f"cannot be read and written ({cause.strerror})", usable=cause.errno in _FAILING)
