@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,9 +12,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.media import queries
+from app.media.errors import StoreUnavailable
 from app.media.store import ObjectStore, Stored
 
+log = logging.getLogger(__name__)
+
 _BATCH = 1000
+_MOST_LEFT = 10
 _FOLDERS, _HOURS = 256, 24
 
 # A key has to fit as a whole: what an interrupted put left beside an object begins with the same name.
@@ -46,6 +51,23 @@ def find(
         for batch in _batches(old):
             kept = keep(session, [stored.key for stored in batch])
             yield [stored for stored in batch if stored.key not in kept]
+
+
+def delete_each(store: ObjectStore, keys: Iterable[str], *, before: dt.datetime) -> int:
+    """Delete objects that were put before a moment; give how many. One that the store does not delete stays.
+
+    Raises StoreUnavailable at the tenth of those, for the store is away then; the next sweep tries them again.
+    """
+    deleted = left = 0
+    for key in keys:
+        try:
+            deleted += store.delete(key, unless_put_since=before)
+        except StoreUnavailable as fault:
+            left += 1
+            log.warning("object not deleted", extra={"key": key, "cause": str(fault.__cause__)})
+            if left == _MOST_LEFT:
+                raise
+    return deleted
 
 
 def _batches(objects: Iterable[Stored]) -> Iterator[list[Stored]]:

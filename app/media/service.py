@@ -418,4 +418,4 @@ def sweep(session: Session, media: Media, *, now: dt.datetime, folders: Sequence
     """
     before = swept_before(session, now=now)
     found = chain.from_iterable(orphans.find(session, media.store, before=before, folders=folders))
-    return sum(media.store.delete(stored.key, unless_put_since=before) for stored in found)
+    return orphans.delete_each(media.store, (stored.key for stored in found), before=before)

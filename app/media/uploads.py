@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app import setbacks
 from app.jobs import enqueue
-from app.media import links, service, spool
+from app.media import links, orphans, service, spool
 from app.media.errors import NoSuchUpload, PhotoTooLarge, UploadClosed, UploadDiffers, UploadExpired
 from app.media.models import DirectUpload, Photo, UploadState
 from app.media.service import Accepted, Media
@@ -255,8 +255,7 @@ def sweep_uploads(session: Session, media: Media, *, before: dt.datetime) -> int
     named = {photo_id for key in old if (photo_id := photo_of(key)) is not None}
     awaited = select(DirectUpload.photo_id).where(DirectUpload.photo_id.in_(named), DirectUpload.state.in_(_OPEN))
     kept = set(session.scalars(awaited)) if named else set()
-    orphans = [key for key in old if photo_of(key) not in kept]
-    return sum(media.store.delete(key, unless_put_since=before) for key in orphans)
+    return orphans.delete_each(media.store, (key for key in old if photo_of(key) not in kept), before=before)
 
 
 def unseen_among(session: Session, photo_ids: Collection[UUID]) -> dict[UUID, UploadState]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from app.media.errors import (
 )
 from app.media.models import Photo
 from app.media.service import Accepted, Media, Upload
-from app.media.store import masked_key, original_key, rendition_key
+from app.media.store import FolderStore, masked_key, original_key, rendition_key
 from tests.media.pictures import decode, encode, quarters, with_exif
 
 NOW = dt.datetime(2026, 5, 1, 8, tzinfo=dt.UTC)
@@ -241,6 +242,44 @@ def test_the_sweep_removes_what_no_row_refers_to(session: Session, media: Media,
 
     assert deleted == 6
     assert stored(media) == sorted([kept.key, *(rendition_key(kept.digest, *variant) for variant in service.VARIANTS)])
+
+
+def test_an_object_that_the_store_does_not_delete_keeps_no_other(
+    session: Session, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        media.store.put(f"originals/stray-{number}", b"bytes")
+    age(media, tmp_path, now=NOW - 2 * DAY)
+    delete = FolderStore.delete
+
+    def refuse(store: FolderStore, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
+        if key.endswith("2"):
+            raise StoreUnavailable("away") from OSError(errno.EIO, "Input/output error")
+        return delete(store, key, unless_put_since=unless_put_since)
+
+    monkeypatch.setattr(FolderStore, "delete", refuse)
+
+    assert service.sweep(session, media, now=NOW) == 4
+    assert stored(media) == ["originals/stray-2"]
+
+
+def test_a_sweep_ends_where_the_store_deletes_nothing(
+    session: Session, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        media.store.put(f"originals/stray-{number}", b"bytes")
+    age(media, tmp_path, now=NOW - 2 * DAY)
+    asked = []
+
+    def refuse(store: FolderStore, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
+        asked.append(key)
+        raise StoreUnavailable("away") from OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(FolderStore, "delete", refuse)
+
+    with pytest.raises(StoreUnavailable):
+        service.sweep(session, media, now=NOW)
+    assert len(asked) == 10
 
 
 def test_the_sweep_removes_what_interrupted_renderings_left(session: Session, media: Media, tmp_path: Path) -> None:
