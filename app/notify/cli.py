@@ -12,10 +12,11 @@ from typing import TextIO, TypeVar
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy.orm import Session as SessionType
 
 from app.config import Settings
 from app.console import Commands, progress_bar
-from app.db import Reading, Session, utcnow
+from app.db import Session, lift_limits, utcnow
 from app.notify import webhook_calls
 from app.notify.push import new_vapid_key, public_key
 from app.notify.service import fan_out, holding
@@ -49,7 +50,7 @@ def restored(context: click.Context, at: str | None, margin: int) -> None:
     if at is None:
         raise click.UsageError("Say with --at to what moment the database was restored.")
     moment = _read_moment(at)
-    with _refusing(), Session.begin() as session:
+    with _refusing(), _unlimited() as session:
         holding.begin_restore(session, at=moment, margin=dt.timedelta(minutes=margin), now=utcnow())
         newest = holding.newest_event_at(session)
     click.echo(f"The newest line of history is of {newest:%Y-%m-%d %H:%M:%S %Z}." if newest else "There is no history.")
@@ -65,7 +66,7 @@ def list_held(target: TextIO) -> None:
     """List what is held, without addresses."""
     table = csv.writer(target)
     table.writerow([each.name for each in dataclasses.fields(holding.HeldLine)])
-    with Reading() as session:
+    with _unlimited() as session:
         table.writerows(line.cells() for line in holding.list_held(session))
 
 
@@ -82,7 +83,7 @@ def release(channels: Collection[str]) -> None:
     """Send what is held; who had it already gets it again under the same id."""
     released = 0
     while True:
-        with _refusing(), Session.begin() as session:
+        with _refusing(), _unlimited() as session:
             some = holding.release_held(session, channels or holding.CHANNELS, now=utcnow())
         if not some:
             break
@@ -95,14 +96,14 @@ def release(channels: Collection[str]) -> None:
 @_by_channel
 def discard(channels: Collection[str]) -> None:
     """Send nothing of what is held: it went before the restore."""
-    with _refusing(), Session.begin() as session:
+    with _refusing(), _unlimited() as session:
         discarded = holding.discard_held(session, channels or holding.CHANNELS)
     click.echo(f"{discarded:,} messages were discarded.")
     _end()
 
 
 def _end() -> None:
-    with _refusing(), Session.begin() as session:
+    with _refusing(), _unlimited() as session:
         ended = holding.end_restore(session, now=utcnow())
     if ended:
         click.echo("Nothing is held any more: the restore is over.")
@@ -112,12 +113,12 @@ def _end() -> None:
 
 def _fan_out_the_rest() -> None:
     """Make the messages of the events that had none yet, so that they are held and counted too."""
-    with Reading() as session:
+    with _unlimited() as session:
         events = holding.events_to_fan_out(session)
     with progress_bar(len(events), "Reading events", "events") as progress:
         for begin in range(0, len(events), _FANNED_OUT_AT_ONCE):
             some = events[begin : begin + _FANNED_OUT_AT_ONCE]
-            with Session.begin() as session:
+            with _unlimited() as session:
                 for event_id in some:
                     fan_out(session, event_id, now=utcnow())
                     webhook_calls.queue_event(session, event_id, now=utcnow())
@@ -125,7 +126,7 @@ def _fan_out_the_rest() -> None:
 
 
 def _echo_held() -> None:
-    with Reading() as session:
+    with _unlimited() as session:
         held = holding.count_held(session)
     click.echo(f"{sum(held.values()):,} messages are held.")
     for channel, count in held.items():
@@ -150,3 +151,11 @@ def _refusing() -> Iterator[None]:
         yield
     except holding.HoldFault as fault:
         raise click.ClickException(str(fault)) from fault
+
+
+@contextmanager
+def _unlimited() -> Iterator[SessionType]:
+    """Begin a transaction that may take as long as it needs: a restored city holds millions of messages."""
+    with Session.begin() as session:
+        lift_limits(session)
+        yield session

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from app.config import Settings
 from app.db import Session, utcnow
 from app.notify import deliveries, tasks
 from app.notify.models import Contact, Delivery, DeliveryState
+from app.notify.service import holding
 from app.notify.webhook_models import Webhook, WebhookDelivery
 from app.restores import SYSTEM
 from app.workorders.models import TimelineEvent, WorkOrder
@@ -56,7 +58,7 @@ class City:
     def restore(self, copy: str) -> Engine:
         """Let the sessions of this process see the copy."""
         bind().dispose()
-        engine = create_engine(self.databases.cluster.url(copy))
+        engine = create_engine(self.databases.cluster.url(copy), connect_args={"options": "-c statement_timeout=30s"})
         bind_to(engine)
         return engine
 
@@ -264,6 +266,30 @@ def test_calls_of_webhooks_are_held_too_and_released_by_themselves(city: City) -
     assert "messages are held." in released.output  # the mails are
     with db.Reading() as session:
         assert set(session.scalars(select(WebhookDelivery.state))) == {DeliveryState.QUEUED}
+
+
+def test_no_command_has_the_limits_of_web(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: dict[str, set[str]] = {}
+
+    def watch(name: str) -> None:
+        does = getattr(holding, name)
+
+        def watched(session: SessionType, *words: Any, **options: Any) -> Any:
+            limits.setdefault(name, set()).add(session.scalars(text("SHOW statement_timeout")).one())
+            return does(session, *words, **options)
+
+        monkeypatch.setattr(holding, name, watched)
+
+    steps = ("begin_restore", "newest_event_at", "events_to_fan_out", "count_held", "list_held", "release_held")
+    for name in (*steps, "discard_held", "end_restore"):
+        watch(name)
+    live_on(city)
+    city.restore(f"{city.name}_copy")
+
+    commands = [city.restored(), city.run("list"), city.run("release", "--channel", "webhook"), city.run("discard")]
+
+    assert [each.exit_code for each in commands] == [0, 0, 0, 0]
+    assert limits == {name: {"0"} for name in (*steps, "discard_held", "end_restore")}
 
 
 def test_what_does_not_fit_is_refused_in_one_line(city: City) -> None:
