@@ -49,9 +49,7 @@ def make_masked(media: Media, photo: Photo) -> tuple[Boxes, bool]:
     return boxes, looks
 
 
-def mark_masked(
-    session: Session, media: Media, photo: Photo, boxes: Boxes, *, detected: bool, now: dt.datetime
-) -> bool:
+def mark_masked(session: Session, photo: Photo, boxes: Boxes, *, detected: bool, now: dt.datetime) -> bool:
     """Say that the masked renditions of a revision are in the store; False where staff changed the boxes meanwhile."""
     values: dict[str, Any] = {"masked_at": now, "mask_fault": None, "boxes": boxes}
     if detected:
@@ -60,11 +58,17 @@ def mark_masked(
     done = session.scalars(statement.values(values).returning(Photo.id)).one_or_none() is not None
     if done:
         enqueue(session, "reports.pair", photo_id=str(photo.id))
-    # What was masked less than now must not lie about; a deletion that fails is no harm, no link leads to it.
-    with suppress(StoreUnavailable):
-        for variant in VARIANTS if done and photo.mask_revision else ():
-            media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, *variant))
     return done
+
+
+def delete_masked_before(media: Media, photo: Photo) -> None:
+    """Delete the masked renditions of the revision before: what was masked less must not lie about. After a commit.
+
+    Where that fails no link leads to them, and the sweep deletes them.
+    """
+    with suppress(StoreUnavailable):
+        for variant in VARIANTS if photo.mask_revision else ():
+            media.store.delete(masked_key(photo.digest, photo.id, photo.mask_revision - 1, *variant))
 
 
 def note_mask_fault(session: Session, photo_id: UUID, fault: str) -> None:

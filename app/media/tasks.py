@@ -89,7 +89,9 @@ def mask(photo_id: str) -> None:
     with _noting(photo.id, masking.note_mask_fault, "photo cannot be masked"):
         boxes, detected = masking.make_masked(media, photo)
         with Session.begin() as session:
-            masking.mark_masked(session, media, photo, boxes, detected=detected, now=utcnow())
+            done = masking.mark_masked(session, photo, boxes, detected=detected, now=utcnow())
+        if done:
+            masking.delete_masked_before(media, photo)
 
 
 @queue.periodic(cron="* * * * *")

@@ -11,15 +11,17 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from PIL import Image
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from app import db
 from app.media import links, masking, masks, service, tasks
 from app.media.formats import Format
 from app.media.links import Kind
 from app.media.models import Photo
 from app.media.probe import HaarDetector, Undecodable
 from app.media.service import Media, Upload
-from app.media.store import masked_key, rendition_key
+from app.media.store import FolderStore, masked_key, rendition_key
 from tests.media.containers import extras
 from tests.media.pictures import decode, encode, quarters
 
@@ -205,6 +207,32 @@ def test_new_boxes_are_masked_before_the_public_sees_it_again(
     assert not any(media.store.exists(masked_key(photo.digest, photo.id, 0, *one)) for one in service.VARIANTS)
 
 
+def test_old_masks_are_deleted_when_no_row_is_locked_any_more(
+    session: Session, configured: Media, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(configured, Finds(BOX))
+    run(session, photo)
+    masking.redo_boxes(session, photo, [BOX], by=uuid4(), now=NOW)
+    steps: list[str] = []
+    delete = FolderStore.delete
+
+    def watched(store: FolderStore, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
+        steps.append("delete")
+        return delete(store, key, unless_put_since=unless_put_since)
+
+    def note(_: Session) -> None:
+        steps.append("commit")
+
+    monkeypatch.setattr(FolderStore, "delete", watched)
+    event.listen(db.Session, "after_commit", note)
+    try:
+        tasks.mask(str(photo.id))
+    finally:
+        event.remove(db.Session, "after_commit", note)
+
+    assert steps == ["commit"] + ["delete"] * len(service.VARIANTS)
+
+
 def test_boxes_that_change_while_a_mask_is_made_win(session: Session, configured: Media, photo: Photo) -> None:
     media = use(configured, Finds(BOX))
     tasks.render(str(photo.id))
@@ -213,7 +241,7 @@ def test_boxes_that_change_while_a_mask_is_made_win(session: Session, configured
     seen = Photo(id=photo.id, digest=photo.digest, mask_revision=0)
     masking.redo_boxes(session, photo, [], by=uuid4(), now=NOW)
 
-    assert not masking.mark_masked(session, media, seen, boxes, detected=detected, now=NOW)
+    assert not masking.mark_masked(session, seen, boxes, detected=detected, now=NOW)
 
     session.refresh(photo)
     assert (photo.masked_at, photo.boxes) == (None, [])

@@ -57,7 +57,7 @@ def file_with_public_photo(session: Session, **over: Any) -> Report:
     session.flush()
     session.refresh(photo)
     boxes, _ = masking.make_masked(opened, photo)
-    masking.mark_masked(session, opened, photo, boxes, detected=True, now=NOW)
+    masking.mark_masked(session, photo, boxes, detected=True, now=NOW)
     return report
 
 
