@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from uuid import UUID
 
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.catalogue.city import City
@@ -15,7 +19,10 @@ from app.publicmap.first_words import first_words
 from app.publicmap.grid import Shown
 from app.publicmap.views import show_lines
 
+log = logging.getLogger(__name__)
+
 BATCH = 1000
+_MOST_LEFT_OUT = 10
 EXACT, BLOCK = "exact", "block"
 
 
@@ -24,9 +31,33 @@ def read_records(session: Session, *, city: City, root: str, now: dt.datetime) -
 
     ``root`` is the public address. All batches are of one moment where ``session`` is a ``Snapshot``.
     """
-    rows = session.execute(list_queries.everything(), execution_options={"yield_per": BATCH}).mappings()
-    for batch in rows.partitions(BATCH):
-        yield _show(session, batch, city=city, root=root, now=now)
+    left: list[UUID] = []
+    show = partial(_show, session, city=city, root=root, now=now)
+    with session.execute(list_queries.everything(), execution_options={"yield_per": BATCH}) as result:
+        for batch in result.mappings().partitions(BATCH):
+            yield _show_all_but_bad(show, batch, left)
+
+
+def _show_all_but_bad(
+    show: Callable[[Sequence[RowMapping]], list[Record]], rows: Sequence[RowMapping], left: list[UUID]
+) -> list[Record]:
+    """Show rows, and where that fails halves of them, until the bad ones stand alone: they are told and left out.
+
+    Those of all batches are collected in ``left``; where they are more than ten, the fault is no row's, and is raised.
+    """
+    try:
+        return show(rows)
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            return [each for half in (rows[:middle], rows[middle:]) for each in _show_all_but_bad(show, half, left)]
+        left.append(rows[0]["work_order_id"])
+        log.exception("work order left out of the open data", extra={"work_order": str(left[-1])})
+        if len(left) > _MOST_LEFT_OUT:
+            raise
+        return []
 
 
 def _show(session: Session, rows: Sequence[RowMapping], *, city: City, root: str, now: dt.datetime) -> list[Record]:

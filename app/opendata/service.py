@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -56,16 +56,16 @@ def write(
     """
     lift_limits(session)
     streams, tell = drafts.streams, progress or (lambda _: None)
-    table = CsvFile(streams[Format.CSV], streams[Format.CSV_GZ], city.timezone)
-    parquet = ParquetFile(streams[Format.PARQUET], describe(city))
     rows = 0
-    for records in read_records(session, city=city, root=root, now=now):
-        table.write(records)
-        parquet.write(records)
-        rows += len(records)
-        tell(len(records))
-    table.close()
-    parquet.close()
+    with (
+        closing(CsvFile(streams[Format.CSV], streams[Format.CSV_GZ], city.timezone)) as table,
+        closing(ParquetFile(streams[Format.PARQUET], describe(city))) as parquet,
+    ):
+        for records in read_records(session, city=city, root=root, now=now):
+            table.write(records)
+            parquet.write(records)
+            rows += len(records)
+            tell(len(records))
     return rows
 
 

@@ -9,12 +9,13 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 from shapely import from_wkb
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from app import db
@@ -32,7 +33,7 @@ from app.publicmap.lists import Page, list_lines
 from app.publicmap.models import TextVerdict
 from app.publicmap.moderation import decide_words
 from app.publicmap.service import fold
-from app.publicmap.views import show_one
+from app.publicmap.views import show_lines, show_one
 from app.reports.models import Report
 from app.reports.queries import photos_of_report
 from app.reports.service import show
@@ -72,6 +73,46 @@ def four(shenzhen: Session) -> list[str]:
     ]
     fix(shenzhen, reports[1], now=NOW + dt.timedelta(hours=12))
     return [id_of(shenzhen, report) for report in reports]
+
+
+def break_rows(monkeypatch: pytest.MonkeyPatch, *positions: int) -> None:
+    """Let rows of the map, by their position from the oldest, not be shown."""
+    seen: list[Any] = []
+
+    def show(session: Session, rows: Sequence[RowMapping], **more: Any) -> Any:
+        seen.extend(row["work_order_id"] for row in rows if row["work_order_id"] not in seen)
+        if any(seen.index(row["work_order_id"]) in positions for row in rows):
+            raise KeyError("what a row was to have")
+        return show_lines(session, rows, **more)
+
+    monkeypatch.setattr("app.opendata.records.show_lines", show)
+
+
+def test_a_row_that_cannot_be_shown_keeps_no_other(
+    four: list[str],
+    shenzhen: Session,
+    shelf: Shelf,
+    export: Export,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    break_rows(monkeypatch, 1)
+
+    export(shenzhen)
+
+    rows = read_table(shelf).to_pylist()
+    assert [row["service_request_id"] for row in rows] == [four[0], *four[2:]]
+
+
+def test_where_many_rows_cannot_be_shown_no_edition_is_made(
+    four: list[str], shenzhen: Session, shelf: Shelf, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_MOST_LEFT_OUT", len(four) - 1)
+    break_rows(monkeypatch, *range(len(four)))
+
+    with pytest.raises(KeyError):
+        export(shenzhen)
+
+    assert shelf.editions() == []
 
 
 def test_the_rows_are_those_of_the_public_list(
