@@ -244,12 +244,17 @@ def test_the_sweep_removes_what_no_row_refers_to(session: Session, media: Media,
     assert stored(media) == sorted([kept.key, *(rendition_key(kept.digest, *variant) for variant in service.VARIANTS)])
 
 
+def put_strays(media: Media, tmp_path: Path, count: int) -> None:
+    """Put objects that no row refers to, two days ago."""
+    for number in range(count):
+        media.store.put(f"originals/stray-{number}", b"bytes")
+    age(media, tmp_path, now=NOW - 2 * DAY)
+
+
 def test_an_object_that_the_store_does_not_delete_keeps_no_other(
     session: Session, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(5):
-        media.store.put(f"originals/stray-{number}", b"bytes")
-    age(media, tmp_path, now=NOW - 2 * DAY)
+    put_strays(media, tmp_path, 5)
     delete = FolderStore.delete
 
     def refuse(store: FolderStore, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
@@ -266,9 +271,7 @@ def test_an_object_that_the_store_does_not_delete_keeps_no_other(
 def test_a_sweep_ends_where_the_store_deletes_nothing(
     session: Session, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(30):
-        media.store.put(f"originals/stray-{number}", b"bytes")
-    age(media, tmp_path, now=NOW - 2 * DAY)
+    put_strays(media, tmp_path, 30)
     asked = []
 
     def refuse(store: FolderStore, key: str, *, unless_put_since: dt.datetime | None = None) -> bool:
